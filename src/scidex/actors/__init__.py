@@ -1,0 +1,32 @@
+"""Who acts, and in which roles."""
+
+from scidex.actors.actions import register_actor
+from scidex.actors.model import (
+    ACTORS,
+    Actor,
+    ActorRegistered,
+    RegisterActor,
+    ReservedName,
+    RoleNeeded,
+    UnknownActor,
+    UnknownRole,
+    UnknownSort,
+)
+from scidex.actors.rules import require_actor, require_role
+from scidex.actors.store import find_actors
+
+__all__ = [
+    "ACTORS",
+    "Actor",
+    "ActorRegistered",
+    "RegisterActor",
+    "ReservedName",
+    "RoleNeeded",
+    "UnknownActor",
+    "UnknownRole",
+    "UnknownSort",
+    "find_actors",
+    "register_actor",
+    "require_actor",
+    "require_role",
+]

@@ -1,0 +1,72 @@
+"""The SQL of actors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from scidex.actors.model import ACTORS, Actor
+from scidex.core.db import Tx
+from scidex.core.journal import bind
+
+
+def load_actors(tx: Tx, names: Collection[str]) -> list[tuple[str, Actor]]:
+    """Actors by name, kept from changing: shared, because many commands look at one actor's roles at once."""
+    rows = tx.execute(
+        "SELECT name, sort, roles, registered_at FROM actor WHERE name = ANY(%s) ORDER BY name FOR SHARE",
+        [list(names)],
+    )
+    return [(row[0], _actor(*row)) for row in rows]
+
+
+def insert_actors(tx: Tx, rows: Mapping[str, Actor]) -> None:
+    """New actors."""
+    tx.execute(
+        "INSERT INTO actor (name, sort, roles, registered_at)"
+        " SELECT name, sort, string_to_array(roles, ','), registered_at"
+        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS new"
+        " (name, sort, roles, registered_at)",
+        _columns(rows),
+    )
+
+
+def update_actors(tx: Tx, rows: Mapping[str, Actor]) -> None:
+    """Changed actors."""
+    tx.execute(
+        "UPDATE actor SET sort = new.sort, roles = string_to_array(new.roles, ',')"
+        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS new"
+        " (name, sort, roles, registered_at)"
+        " WHERE actor.name = new.name",
+        _columns(rows),
+    )
+
+
+def scan_actors(tx: Tx) -> Iterator[tuple[str, Actor]]:
+    """Every actor."""
+    for row in tx.execute("SELECT name, sort, roles, registered_at FROM actor"):
+        yield row[0], _actor(*row)
+
+
+def find_actors(tx: Tx, *, after: str = "", limit: int = 100) -> list[Actor]:
+    """A page of actors by name."""
+    rows = tx.execute(
+        "SELECT name, sort, roles, registered_at FROM actor WHERE name > %s ORDER BY name LIMIT %s",
+        [after, limit],
+    )
+    return [_actor(*row) for row in rows]
+
+
+def _actor(name: str, sort: str, roles: list[str], registered_at: object) -> Actor:
+    return Actor(name, sort, tuple(roles), registered_at)  # type: ignore[arg-type]
+
+
+def _columns(rows: Mapping[str, Actor]) -> list[list[object]]:
+    actors = list(rows.values())
+    return [
+        [actor.name for actor in actors],
+        [actor.sort for actor in actors],
+        [",".join(actor.roles) for actor in actors],
+        [actor.registered_at for actor in actors],
+    ]
+
+
+bind(ACTORS, load=load_actors, insert=insert_actors, update=update_actors, scan=scan_actors)

@@ -1,0 +1,233 @@
+"""PostgreSQL, embedded or given: connections, the one place that commits, and what its failures mean."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg import Connection, Cursor, errors
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from scidex.core.clock import Clock, system_clock
+from scidex.core.errors import Busy, Refusal, Refused
+from scidex.core.settings import Settings
+
+APP_ROLE = "scidex_app"
+"""The role that every transaction takes on: it may add to the journal and the ledger but never change them."""
+OLDEST_SERVER = 150000
+
+Outcome = TypeVar("Outcome")
+
+
+class DatabaseDown(Busy):
+    """The database does not answer ({reason}); see that it runs, then try again with the same key."""
+
+
+class Contended(Busy):
+    """Others hold what this needs and did not let go in time; nothing happened, try again with the same key."""
+
+
+class StorageFull(Busy):
+    """The database's disk is full; nothing happened. Free some space, then try again with the same key."""
+
+
+class DatabaseReadOnly(Busy):
+    """The database takes no writes now ({reason}); nothing happened. Use the primary, or try again later."""
+
+
+class DatabaseTooOld(Refused):
+    """The server is PostgreSQL {version}; SciDEX needs 15 or newer. Point SCIDEX_DATABASE_URL at one."""
+
+
+class DatabaseUrlInvalid(Refused):
+    """SCIDEX_DATABASE_URL cannot be used: {reason}. Write postgresql://user@host/database."""
+
+
+class RoleMissing(Refused):
+    """The database user {user!r} may not act as role scidex_app; as its administrator run:
+    GRANT scidex_app TO "{user}"."""
+
+
+class SchemaBroken(Refused):
+    """A table of SciDEX is missing or altered ({reason}); run `scidex db migrate`, or restore a backup."""
+
+
+@dataclass(slots=True)
+class Tx:
+    """An open transaction: the first argument of every action and read."""
+
+    connection: Connection[Any]
+    actor: str
+    now: datetime
+    cache: dict[str, Any] = field(default_factory=dict)
+    """What was read once and holds for this transaction."""
+
+    def execute(
+        self, query: LiteralString, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> Cursor[Any]:
+        """Run one statement."""
+        return self.connection.execute(query, params)
+
+
+_ambient: ContextVar[Tx | None] = ContextVar("scidex_transaction", default=None)
+
+
+def ambient_tx() -> Tx | None:
+    """The transaction that this thread or task is inside of, if any."""
+    return _ambient.get()
+
+
+class Database:
+    """A pool of connections and the only place that commits."""
+
+    def __init__(self, conninfo: str, settings: Settings, *, clock: Clock = system_clock) -> None:
+        self.conninfo = conninfo
+        self.clock = clock
+        self._settings = settings
+        self._pool: ConnectionPool[Connection[Any]] = ConnectionPool(
+            conninfo,
+            min_size=0,
+            max_size=settings.pool_size,
+            timeout=settings.connect_timeout_s,
+            reconnect_timeout=settings.connect_timeout_s,
+            kwargs={
+                "connect_timeout": settings.connect_timeout_s,
+                "options": f"-c lock_timeout={settings.lock_timeout_ms} -c timezone=UTC",
+                "application_name": "scidex",
+            },
+            configure=_take_on_role,
+            open=False,
+        )
+
+    def open(self) -> None:
+        """Start lending connections."""
+        self._pool.open()
+
+    def close(self) -> None:
+        """Give every connection back to the server."""
+        self._pool.close()
+
+    def run(self, work: Callable[[Tx], Outcome], *, actor: str, dry_run: bool = False) -> Outcome:
+        """Do `work` in one transaction: committed if it returns, rolled back if it raises or is a dry run.
+
+        PostgreSQL may ask to repeat it (serialization failure, deadlock, a row that another made first): then `work`
+        runs again from the start. Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken.
+        """
+        for attempt in range(self._settings.retries + 1):
+            if attempt:
+                # Full jitter: those who collided spread out instead of meeting again.
+                time.sleep(random.uniform(0, min(0.25, 0.002 * 2**attempt)))
+            try:
+                with _failures_named(), self._pool.connection() as connection:
+                    return self._once(connection, work, actor, dry_run)
+            except _Repeat:
+                continue
+        raise Contended()
+
+    @contextmanager
+    def reading(self, *, actor: str = "reader") -> Iterator[Tx]:
+        """A read-only transaction in which every statement sees the same moment."""
+        with _failures_named(), self._pool.connection() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            tx = Tx(connection, actor, self.clock())
+            token = _ambient.set(tx)
+            try:
+                yield tx
+            finally:
+                _ambient.reset(token)
+
+    def _once(
+        self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool
+    ) -> Outcome:
+        with connection.transaction(force_rollback=dry_run):
+            tx = Tx(connection, actor, self.clock())
+            token = _ambient.set(tx)
+            try:
+                return work(tx)
+            finally:
+                _ambient.reset(token)
+
+
+class _Repeat(Exception):
+    """PostgreSQL rolled back and the same work may succeed if it is done again."""
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    """Turns what the driver raises into refusals, and leaves refusals and bugs as they are."""
+    try:
+        yield
+    except Refusal:
+        raise
+    except (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation) as error:
+        raise _Repeat from error
+    except errors.LockNotAvailable as error:
+        raise Contended() from error
+    except (errors.DiskFull, errors.OutOfMemory) as error:
+        raise StorageFull() from error
+    except errors.ReadOnlySqlTransaction as error:
+        raise DatabaseReadOnly(reason="it is a standby or set read-only") from error
+    except (errors.UndefinedTable, errors.UndefinedColumn) as error:
+        raise SchemaBroken(reason=_first_line(error)) from error
+    except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        if "No space left on device" in str(error):
+            raise StorageFull() from error
+        raise DatabaseDown(reason=_first_line(error)) from error
+
+
+def _take_on_role(connection: Connection[Any]) -> None:
+    connection.execute(f'SET ROLE "{APP_ROLE}"')
+    connection.commit()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def check_server(conninfo: str, settings: Settings) -> None:
+    """See that the server answers and is new enough.
+
+    Refuses: DatabaseUrlInvalid, DatabaseDown, DatabaseTooOld.
+    """
+    with connect_as_owner(conninfo, settings) as connection:
+        if connection.info.server_version < OLDEST_SERVER:
+            raise DatabaseTooOld(version=connection.info.parameter_status("server_version"))
+
+
+@contextmanager
+def connect_as_owner(conninfo: str, settings: Settings) -> Iterator[Connection[Any]]:
+    """One connection, outside the pool, with the rights of the database's own user.
+
+    Refuses: DatabaseUrlInvalid, DatabaseDown.
+    """
+    try:
+        psycopg.conninfo.conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError as error:
+        raise DatabaseUrlInvalid(reason=_first_line(error)) from None
+    with (
+        _failures_named(),
+        psycopg.connect(
+            conninfo,
+            autocommit=True,
+            connect_timeout=settings.connect_timeout_s,
+            options="-c timezone=UTC -c client_min_messages=warning",
+            application_name="scidex owner",
+        ) as connection,
+    ):
+        yield connection
+
+
+def check_role(conninfo: str, settings: Settings) -> None:
+    """See that the application's role can be taken on. Refuses: RoleMissing."""
+    with connect_as_owner(conninfo, settings) as connection:
+        try:
+            connection.execute(f'SET ROLE "{APP_ROLE}"')
+        except (errors.InsufficientPrivilege, errors.InvalidParameterValue, errors.UndefinedObject):
+            raise RoleMissing(user=connection.info.user) from None

@@ -1,0 +1,227 @@
+"""The state machine: apply(state, command, now, policy) -> result, or a refusal that leaves the state as it was.
+
+    Table     a kind of row, named like its table in the database
+    State     rows by table and key, all of them (in memory) or those that a batch has locked (over PostgreSQL)
+    Kind      a kind of command: its words, its pure rule, the rows that it touches
+    Context   what comes in with a command: actor, time, policy, journal number
+
+The same rules run over both sorts of state. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pydantic import TypeAdapter
+
+from scidex.core.errors import Invalid
+
+Key = TypeVar("Key", bound=Hashable)
+Row = TypeVar("Row")
+Command = TypeVar("Command")
+Result = TypeVar("Result")
+Policy_co = TypeVar("Policy_co", covariant=True)
+
+
+class Table(Generic[Key, Row]):
+    """A kind of row. Batches lock tables by rising `rank`, so two of them can never wait for each other.
+
+    `group` names the set of rows that a key belongs to, for the rules that need the whole of it (all positions of a
+    market). An `append_only` table is written and never read by a rule, except through its groups.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        rank: int,
+        group: Callable[[Key], Hashable] | None = None,
+        append_only: bool = False,
+    ) -> None:
+        self.name = name
+        self.rank = rank
+        self.group = group
+        self.append_only = append_only
+
+    def __repr__(self) -> str:
+        return f"Table({self.name})"
+
+
+class Whole(NamedTuple):
+    """In place of a key: every row of this group."""
+
+    group: Hashable
+
+
+class Change(NamedTuple):
+    """The rows of one table to write: those that are new and those that were there."""
+
+    new: dict[Any, Any]
+    old: dict[Any, Any]
+
+
+class State:
+    """Rows by table and key, with an undo log so that a refused command leaves no trace.
+
+    A complete state holds the whole world. An incomplete one holds what was loaded, and reading anything else is a bug
+    in the command's `touches`, not a missing row.
+    """
+
+    def __init__(self, *, complete: bool) -> None:
+        self._complete = complete
+        self._rows: dict[Table[Any, Any], dict[Any, Any]] = {}
+        self._groups: dict[Table[Any, Any], dict[Hashable, set[Any]]] = {}
+        self._undo: list[tuple[Table[Any, Any], Any, Any]] = []
+        self._before: dict[tuple[Table[Any, Any], Any], bool] = {}
+
+    def get(self, table: Table[Key, Row], key: Key) -> Row | None:
+        """The row, or None where there is none."""
+        try:
+            row: Row | None = self._rows[table][key]
+        except KeyError:
+            assert self._complete or table.append_only, f"{table} {key!r} was read but not loaded"
+            return None
+        return row
+
+    def put(self, table: Table[Key, Row], key: Key, row: Row) -> None:
+        """Write a row; undone if the command is refused after all."""
+        rows = self._rows.setdefault(table, {})
+        self._undo.append((table, key, rows.get(key)))
+        rows[key] = row
+        if table.group is not None:
+            self._groups.setdefault(table, {}).setdefault(table.group(key), set()).add(key)
+
+    def place(self, table: Table[Key, Row], key: Key, row: Row | None) -> None:
+        """Enter a row, or the knowledge that there is none, as loaded."""
+        self._rows.setdefault(table, {})[key] = row
+        if table.group is not None and row is not None:
+            self._groups.setdefault(table, {}).setdefault(table.group(key), set()).add(key)
+
+    def holds(self, table: Table[Key, Row], key: Key) -> bool:
+        """Whether this row is here."""
+        return self._rows.get(table, {}).get(key) is not None
+
+    def whole(self, table: Table[Key, Row], group: Hashable) -> list[tuple[Key, Row]]:
+        """Every row of a group with its key, in key order."""
+        keys: Any = self._groups.get(table, {}).get(group, ())
+        rows = self._rows.get(table, {})
+        return [(key, rows[key]) for key in sorted(keys) if rows[key] is not None]
+
+    def rows(self, table: Table[Key, Row]) -> dict[Key, Row]:
+        """Every row that there is of a table, by key."""
+        return {key: row for key, row in self._rows.get(table, {}).items() if row is not None}
+
+    def keep(self) -> None:
+        """End a command that was accepted."""
+        for table, key, row in self._undo:
+            self._before.setdefault((table, key), row is not None)
+        self._undo.clear()
+
+    def undo(self) -> None:
+        """End a command that was refused: every row is as it was before."""
+        for table, key, row in reversed(self._undo):
+            self._rows[table][key] = row
+            if row is None and table.group is not None:
+                self._groups[table][table.group(key)].discard(key)
+        self._undo.clear()
+
+    def take_changes(self) -> dict[Table[Any, Any], Change]:
+        """What accepted commands wrote since the last call, by table in lock order."""
+        changes: dict[Table[Any, Any], Change] = {}
+        for (table, key), existed in self._before.items():
+            change = changes.setdefault(table, Change({}, {}))
+            (change.old if existed else change.new)[key] = self._rows[table][key]
+        self._before.clear()
+        return dict(sorted(changes.items(), key=lambda entry: entry[0].rank))
+
+
+@dataclass(slots=True)
+class Context(Generic[Policy_co]):
+    """What a decision may know besides the state: all of it is recorded in the journal."""
+
+    actor: str
+    now: datetime
+    policy: Policy_co
+    policy_version: int
+    number: int
+    """The command's number in the journal; the ids of what it creates are made from it."""
+    _legs: int = field(default=0, repr=False)
+
+    def next_leg(self) -> int:
+        """Numbers the value movements of this command: 0, 1, 2, ..."""
+        self._legs += 1
+        return self._legs - 1
+
+
+Touch = Callable[[Any, str, State], Iterable[Any]]
+"""(command, actor, state loaded so far) -> keys, or `Whole` groups, that the command reads or writes."""
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Command, Result]):
+    """A kind of command."""
+
+    name: str
+    command: type[Command]
+    result: type[Result]
+    decide: Callable[[State, Command, Context[Any]], Result]
+    touches: Mapping[Table[Any, Any], Touch]
+
+    @cached_property
+    def commands(self) -> TypeAdapter[Command]:
+        """Encodes and checks commands of this kind."""
+        return TypeAdapter(self.command)
+
+    @cached_property
+    def results(self) -> TypeAdapter[Result]:
+        """Encodes and reads back results of this kind."""
+        return TypeAdapter(self.result)
+
+
+KINDS: dict[str, Kind[Any, Any]] = {}
+"""Every kind of command by name, as the slices that are imported declare them."""
+_KIND_OF: dict[type, Kind[Any, Any]] = {}
+
+
+class UnknownCommand(Invalid):
+    """There is no command {name!r} in this version; upgrade, or use one of those documented."""
+
+
+def declare(kind: Kind[Command, Result]) -> Kind[Command, Result]:
+    """Enter a kind so that the journal can be read back."""
+    assert KINDS.get(kind.name, kind) is kind and _KIND_OF.get(kind.command, kind) is kind, kind.name
+    KINDS[kind.name] = kind
+    _KIND_OF[kind.command] = kind
+    return kind
+
+
+def kind_of(command: object) -> Kind[Any, Any]:
+    """The kind of a command. Refuses: UnknownCommand."""
+    try:
+        return _KIND_OF[type(command)]
+    except KeyError:
+        raise UnknownCommand(name=type(command).__name__) from None
+
+
+def kind_named(name: str) -> Kind[Any, Any]:
+    """The kind of that name. Refuses: UnknownCommand."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        raise UnknownCommand(name=name) from None
+
+
+def decide(state: State, command: object, context: Context[Any]) -> Any:
+    """Apply one command: its result, with its changes kept; or its refusal, with the state as it was."""
+    kind = kind_of(command)
+    try:
+        result = kind.decide(state, command, context)
+    except BaseException:
+        state.undo()
+        raise
+    state.keep()
+    return result

@@ -1,0 +1,150 @@
+"""Numbered migrations: plain SQL, each in one transaction, each safe to run again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from psycopg import Connection
+
+from scidex.core.db import connect_as_owner
+from scidex.core.errors import Refused
+from scidex.core.settings import Settings
+
+_LOCK = 0x5C1DE  # one migrator at a time, whichever process it runs in
+_RECORD = """
+CREATE TABLE IF NOT EXISTS scidex_migration (
+  number integer PRIMARY KEY,
+  name text NOT NULL,
+  sha256 text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+
+class SchemaBehind(Refused):
+    """The database is at migration {found} and this version needs {needed}; run `scidex db migrate`."""
+
+
+class SchemaAhead(Refused):
+    """The database is at migration {found}, made by a newer SciDEX than this one, which knows {needed}; upgrade."""
+
+
+class SchemaForeign(Refused):
+    """Migration {number} of the database is not the one of this version; restore a backup, or use the version that
+    made it."""
+
+
+class SchemaHalf(Refused):
+    """The database lacks {missing} though migration {found} made it: it is half migrated. Run
+    `scidex db migrate`, which completes it."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One numbered step."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Tells this text from any other under the same number."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def name_in_full(self) -> str:
+        """Number and name, as the file is called."""
+        return f"{self.number:04d}_{self.name}"
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables that this step creates."""
+        return re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", self.sql)
+
+
+@dataclass(frozen=True)
+class SchemaStatus:
+    """Where a database stands."""
+
+    applied: int
+    needed: int
+    pending: list[str]
+    missing: list[str]
+
+
+def all_migrations() -> list[Migration]:
+    """Every step in order."""
+    found = []
+    for entry in files(__name__).iterdir():
+        if matched := re.fullmatch(r"(\d{4})_(\w+)\.sql", entry.name):
+            found.append(Migration(int(matched[1]), matched[2], entry.read_text(encoding="utf-8")))
+    return sorted(found, key=lambda step: step.number)
+
+
+def schema_status(conninfo: str, settings: Settings) -> SchemaStatus:
+    """Compare a database with this version. Refuses: SchemaAhead, SchemaForeign."""
+    with connect_as_owner(conninfo, settings) as connection:
+        return _status(connection)
+
+
+def check_schema(conninfo: str, settings: Settings) -> None:
+    """See that the database is exactly at this version.
+
+    Refuses: SchemaBehind, SchemaAhead, SchemaForeign, SchemaHalf.
+    """
+    status = schema_status(conninfo, settings)
+    if status.pending:
+        raise SchemaBehind(found=status.applied, needed=status.needed)
+    if status.missing:
+        raise SchemaHalf(missing=", ".join(status.missing), found=status.applied)
+
+
+def migrate(conninfo: str, settings: Settings) -> list[str]:
+    """Bring the database to this version; the names of the steps that ran.
+
+    A step that is recorded but whose tables are gone runs again. Refuses: SchemaAhead, SchemaForeign.
+    """
+    ran = []
+    with connect_as_owner(conninfo, settings) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        try:
+            connection.execute(_RECORD)
+            status = _status(connection)
+            for step in all_migrations():
+                if step.name_in_full not in status.pending and not set(step.tables) & set(status.missing):
+                    continue
+                with connection.transaction():
+                    connection.execute(step.sql.encode())
+                    connection.execute(
+                        "INSERT INTO scidex_migration (number, name, sha256) VALUES (%s, %s, %s)"
+                        " ON CONFLICT (number) DO NOTHING",
+                        [step.number, step.name, step.sha256],
+                    )
+                ran.append(step.name_in_full)
+        finally:
+            connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    return ran
+
+
+def _status(connection: Connection[Any]) -> SchemaStatus:
+    steps = all_migrations()
+    applied: dict[int, str] = {}
+    if connection.execute("SELECT to_regclass('scidex_migration')").fetchone() != (None,):
+        applied = dict(connection.execute("SELECT number, sha256 FROM scidex_migration").fetchall())
+    newest = max(applied, default=0)
+    if newest > steps[-1].number:
+        raise SchemaAhead(found=newest, needed=steps[-1].number)
+    for step in steps:
+        if applied.get(step.number, step.sha256) != step.sha256:
+            raise SchemaForeign(number=step.number)
+    missing = connection.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL ORDER BY name",
+        [[name for step in steps if step.number in applied for name in step.tables]],
+    ).fetchall()
+    pending = [step.name_in_full for step in steps if step.number not in applied]
+    return SchemaStatus(newest, steps[-1].number, pending, [name for (name,) in missing])

@@ -1,0 +1,30 @@
+"""What is researched, by (entity_type, entity_id)."""
+
+from scidex.entities.actions import register_entity
+from scidex.entities.model import (
+    ENTITIES,
+    Entity,
+    EntityAmbiguous,
+    EntityExists,
+    EntityKey,
+    EntityRegistered,
+    RegisterEntity,
+    UnknownEntity,
+)
+from scidex.entities.rules import require_entity
+from scidex.entities.store import find_entities, find_entity
+
+__all__ = [
+    "ENTITIES",
+    "Entity",
+    "EntityAmbiguous",
+    "EntityExists",
+    "EntityKey",
+    "EntityRegistered",
+    "RegisterEntity",
+    "UnknownEntity",
+    "find_entities",
+    "find_entity",
+    "register_entity",
+    "require_entity",
+]

@@ -1,0 +1,37 @@
+"""How a thing under research comes to be known."""
+
+from __future__ import annotations
+
+from scidex.core.machine import State
+from scidex.core.names import check_name
+from scidex.entities.model import (
+    ENTITIES,
+    Entity,
+    EntityExists,
+    EntityKey,
+    EntityRegistered,
+    RegisterEntity,
+    UnknownEntity,
+)
+from scidex.policy import Context
+
+
+def register(state: State, command: RegisterEntity, context: Context) -> EntityRegistered:
+    """Enter an entity once; its proposer is the actor. Refuses: NameInvalid, EntityExists."""
+    key = EntityKey(
+        check_name(command.entity_type, "entity_type"), check_name(command.entity_id, "entity_id")
+    )
+    title = check_name(command.title, "title")
+    before = state.get(ENTITIES, key)
+    if before is not None:
+        raise EntityExists(entity_type=key.entity_type, entity_id=key.entity_id, proposer=before.proposer)
+    state.put(ENTITIES, key, Entity(*key, title, context.actor, context.now))
+    return EntityRegistered(*key)
+
+
+def require_entity(state: State, key: EntityKey) -> Entity:
+    """The entity of that type and id. Refuses: UnknownEntity."""
+    entity = state.get(ENTITIES, key)
+    if entity is None:
+        raise UnknownEntity(entity_type=key.entity_type, entity_id=key.entity_id)
+    return entity

@@ -1,0 +1,18 @@
+"""Every number that a person may argue about: typed, bounded, versioned; each decision records its version."""
+
+from scidex.policy.actions import enact_policy
+from scidex.policy.model import POLICIES, Context, EnactPolicy, Policy, PolicyByVoteOnly, PolicyEnacted
+from scidex.policy.rules import HOUSE
+from scidex.policy.store import current
+
+__all__ = [
+    "HOUSE",
+    "POLICIES",
+    "Context",
+    "EnactPolicy",
+    "Policy",
+    "PolicyByVoteOnly",
+    "PolicyEnacted",
+    "current",
+    "enact_policy",
+]
