@@ -35,7 +35,7 @@ class Entity(NamedTuple):
         return EntityKey(self.entity_type, self.entity_id)
 
 
-ENTITIES: Table[EntityKey, Entity] = Table("entity", rank=50)
+ENTITIES: Table[EntityKey, Entity] = Table("entity", rank=84)
 
 
 @dataclass(frozen=True, slots=True)

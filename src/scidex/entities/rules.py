@@ -21,7 +21,7 @@ def register(state: State, command: RegisterEntity, context: Context) -> EntityR
     key = EntityKey(
         check_name(command.entity_type, "entity_type"), check_name(command.entity_id, "entity_id")
     )
-    title = check_name(command.title, "title")
+    title = check_name(command.title, "title", longest=1000)
     before = state.get(ENTITIES, key)
     if before is not None:
         raise EntityExists(entity_type=key.entity_type, entity_id=key.entity_id, proposer=before.proposer)

@@ -1,0 +1,213 @@
+"""What a caller can do with value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from scidex.actors import ACTORS
+from scidex.core.db import Tx
+from scidex.core.journal import Receipt, Refusal, Request, perform, perform_one
+from scidex.core.machine import Kind, State, declare
+from scidex.ledger import rules
+from scidex.ledger.model import (
+    ACCOUNTS,
+    HOLDS,
+    TRANSFERS,
+    AccountKey,
+    ExpireHold,
+    HoldReceipt,
+    Issue,
+    Leg,
+    Moved,
+    PlaceHold,
+    PostHold,
+    Retire,
+    Transfer,
+    VoidHold,
+)
+from scidex.ledger.store import due_holds
+from scidex.policy import current
+
+
+def _spender(actor: str, debits: Iterable[AccountKey]) -> tuple[str, ...]:
+    # An owner spends without a look at the actors, which keeps their rows off the hot path.
+    return (actor,) if any(debit.owner != f"actor:{actor}" for debit in debits) else ()
+
+
+def _hold_actor(command: PostHold | VoidHold, actor: str, state: State) -> tuple[str, ...]:
+    hold = state.get(HOLDS, command.hold)
+    return (actor,) if hold is not None and hold.placed_by != actor else ()
+
+
+def _hold_accounts(
+    command: PostHold | VoidHold | ExpireHold, actor: str, state: State
+) -> tuple[AccountKey, ...]:
+    hold = state.get(HOLDS, command.hold)
+    return (hold.debit, hold.credit) if hold is not None else ()
+
+
+TRANSFER = declare(
+    Kind(
+        "ledger.transfer",
+        Transfer,
+        Moved,
+        rules.transfer,
+        {
+            ACTORS: lambda command, actor, state: _spender(actor, (leg.debit for leg in command.legs)),
+            ACCOUNTS: lambda command, actor, state: (
+                side for leg in command.legs for side in (leg.debit, leg.credit)
+            ),
+            TRANSFERS: lambda command, actor, state: (),
+        },
+    )
+)
+ISSUE = declare(
+    Kind(
+        "ledger.issue",
+        Issue,
+        Moved,
+        rules.issue,
+        {
+            ACTORS: lambda command, actor, state: (actor,),
+            ACCOUNTS: lambda command, actor, state: (
+                command.account,
+                rules.issuance_of(command.account.unit),
+            ),
+        },
+    )
+)
+RETIRE = declare(
+    Kind(
+        "ledger.retire",
+        Retire,
+        Moved,
+        rules.retire,
+        {
+            ACTORS: lambda command, actor, state: (actor,),
+            ACCOUNTS: lambda command, actor, state: (
+                command.account,
+                rules.issuance_of(command.account.unit),
+            ),
+        },
+    )
+)
+HOLD = declare(
+    Kind(
+        "ledger.hold",
+        PlaceHold,
+        HoldReceipt,
+        rules.place_hold,
+        {
+            ACTORS: lambda command, actor, state: _spender(actor, (command.debit,)),
+            HOLDS: lambda command, actor, state: (),
+            ACCOUNTS: lambda command, actor, state: (command.debit,),
+        },
+    )
+)
+POST = declare(
+    Kind(
+        "ledger.post",
+        PostHold,
+        HoldReceipt,
+        rules.post_hold,
+        {
+            HOLDS: lambda command, actor, state: (command.hold,),
+            ACTORS: _hold_actor,
+            ACCOUNTS: _hold_accounts,
+        },
+    )
+)
+VOID = declare(
+    Kind(
+        "ledger.void",
+        VoidHold,
+        HoldReceipt,
+        rules.void_hold,
+        {
+            HOLDS: lambda command, actor, state: (command.hold,),
+            ACTORS: _hold_actor,
+            ACCOUNTS: _hold_accounts,
+        },
+    )
+)
+EXPIRE = declare(
+    Kind(
+        "ledger.expire",
+        ExpireHold,
+        HoldReceipt,
+        rules.expire_hold,
+        {HOLDS: lambda command, actor, state: (command.hold,), ACCOUNTS: _hold_accounts},
+    )
+)
+
+
+def transfer(tx: Tx, *, legs: Sequence[Leg], reason: str, key: str | None = None) -> Receipt[Moved]:
+    """Move value through linked legs, all or none, amounts in parts.
+
+    Refuses: NoLegs, AmountNotPositive, AmountTooLarge, UnknownUnit, NotYourAccount, UnknownActor, SameAccount,
+    UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge, KeyReused.
+    """
+    return perform_one(tx, Request(Transfer(tuple(legs), reason), tx.actor, key), *current(tx))
+
+
+def issue(
+    tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None
+) -> Receipt[Moved]:
+    """Create value, in parts; needs the role issuer.
+
+    Refuses: RoleNeeded, UnknownActor, UnknownUnit, NameInvalid, AmountNotPositive, AmountTooLarge, SameAccount,
+    BalanceTooLarge, KeyReused.
+    """
+    return perform_one(tx, Request(Issue(account, amount, reason), tx.actor, key), *current(tx))
+
+
+def retire(
+    tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None
+) -> Receipt[Moved]:
+    """Take value out of circulation, in parts; needs the role issuer.
+
+    Refuses: RoleNeeded, UnknownActor, UnknownUnit, AmountNotPositive, AmountTooLarge, SameAccount, UnknownAccount,
+    InsufficientFunds, KeyReused.
+    """
+    return perform_one(tx, Request(Retire(account, amount, reason), tx.actor, key), *current(tx))
+
+
+def hold(
+    tx: Tx,
+    *,
+    debit: AccountKey,
+    credit: AccountKey,
+    amount: int,
+    seconds: int,
+    reason: str,
+    key: str | None = None,
+) -> Receipt[HoldReceipt]:
+    """Set value aside for at most `seconds`.
+
+    Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid, NotYourAccount, UnknownActor,
+    SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, KeyReused.
+    """
+    command = PlaceHold(debit, credit, amount, seconds, reason)
+    return perform_one(tx, Request(command, tx.actor, key), *current(tx))
+
+
+def post(tx: Tx, *, hold: str, amount: int | None = None, key: str | None = None) -> Receipt[HoldReceipt]:
+    """Move what is held, or `amount` parts of it, and release the rest.
+
+    Refuses: UnknownHold, NotYourHold, UnknownActor, HoldEnded, HoldExpired, AmountNotPositive, AmountTooLarge,
+    PostAboveHold, BalanceTooLarge, KeyReused.
+    """
+    return perform_one(tx, Request(PostHold(hold, amount), tx.actor, key), *current(tx))
+
+
+def void(tx: Tx, *, hold: str, key: str | None = None) -> Receipt[HoldReceipt]:
+    """Release what is held. Refuses: UnknownHold, NotYourHold, UnknownActor, HoldEnded, KeyReused."""
+    return perform_one(tx, Request(VoidHold(hold), tx.actor, key), *current(tx))
+
+
+def expire_due_holds(tx: Tx, *, limit: int = 1000) -> list[Receipt[HoldReceipt]]:
+    """Release the holds whose time is over; safe to run from several workers at once."""
+    requests = [Request(ExpireHold(name), tx.actor) for name in due_holds(tx, limit=limit)]
+    answers = perform(tx, requests, *current(tx)) if requests else []
+    # A refusal here means that somebody else ended the hold in between, which is what was wanted.
+    return [answer for answer in answers if not isinstance(answer, Refusal)]

@@ -1,0 +1,290 @@
+"""Where value may move: pure, and the only place that writes a balance."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from scidex.actors import RoleNeeded, require_role
+from scidex.core.machine import State
+from scidex.core.names import check_name
+from scidex.core.units import MAX_AMOUNT, check_amount, format_amount, unit_named
+from scidex.ledger.model import (
+    ACCOUNTS,
+    HOLDS,
+    HOUSE_OWNER,
+    ISSUANCE,
+    TRANSFERS,
+    WALLET,
+    Account,
+    AccountKey,
+    BalanceTooLarge,
+    DurationInvalid,
+    ExpireHold,
+    Hold,
+    HoldEnded,
+    HoldExpired,
+    HoldNotDue,
+    HoldReceipt,
+    InsufficientFunds,
+    Issue,
+    Moved,
+    NoLegs,
+    NotYourAccount,
+    NotYourHold,
+    PlaceHold,
+    PostAboveHold,
+    PostHold,
+    Retire,
+    SameAccount,
+    Transfer,
+    TransferKey,
+    TransferRow,
+    UnitsDiffer,
+    UnknownAccount,
+    UnknownHold,
+    VoidHold,
+)
+from scidex.policy import HOUSE, Context
+
+
+def wallet_of(actor: str, unit: str = "token") -> AccountKey:
+    """The account that an actor trades and pays from."""
+    return AccountKey(f"actor:{actor}", WALLET, unit)
+
+
+def issuance_of(unit: str) -> AccountKey:
+    """The account that all value of a unit comes from; the only one that may be below zero."""
+    return AccountKey(HOUSE_OWNER, ISSUANCE, unit)
+
+
+def move(
+    state: State, context: Context, debit: AccountKey, credit: AccountKey, amount: int, reason: str
+) -> None:
+    """Move `amount` parts: the one statement through which every balance of the house changes.
+
+    The credit account comes to be if it is not there; whether the actor may spend is the caller's to see.
+    Refuses: SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge.
+    """
+    if debit == credit:
+        raise SameAccount(account=str(debit))
+    if debit.unit != credit.unit:
+        raise UnitsDiffer(debit=str(debit), credit=str(credit))
+    assert amount > 0, amount
+    source = state.get(ACCOUNTS, debit)
+    if source is None:
+        if debit.purpose != ISSUANCE:
+            raise UnknownAccount(account=str(debit))
+        source = Account(*debit)
+    target = state.get(ACCOUNTS, credit) or Account(*credit)
+    source_balance = source.balance - amount
+    target_balance = target.balance + amount
+    if source_balance < source.held and debit.purpose != ISSUANCE:
+        raise _insufficient(source, amount)
+    if target_balance > MAX_AMOUNT or source_balance < -MAX_AMOUNT:
+        raise _too_large(debit if source_balance < -MAX_AMOUNT else credit)
+    state.put(ACCOUNTS, debit, Account(*debit, source_balance, source.held))
+    state.put(ACCOUNTS, credit, Account(*credit, target_balance, target.held))
+    leg = context.next_leg()
+    state.put(
+        TRANSFERS,
+        TransferKey(context.number, leg),
+        TransferRow(
+            context.number,
+            leg,
+            context.now,
+            debit,
+            credit,
+            amount,
+            source_balance,
+            target_balance,
+            reason,
+        ),
+    )
+
+
+def balance_of(state: State, account: AccountKey) -> int:
+    """The balance in parts; 0 where there is no account yet."""
+    found = state.get(ACCOUNTS, account)
+    return found.balance if found else 0
+
+
+def transfer(state: State, command: Transfer, context: Context) -> Moved:
+    """All legs in order, or none.
+
+    Refuses: NoLegs, NameInvalid, UnknownUnit, AmountNotPositive, AmountTooLarge, NotYourAccount, UnknownActor,
+    SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge.
+    """
+    if not command.legs:
+        raise NoLegs()
+    for leg in command.legs:
+        check_amount(leg.amount, unit_named(leg.debit.unit))
+        require_spender(state, context, leg.debit)
+        # A transfer to an account that nobody ever paid is far more often a slip of the pen than a plan.
+        if state.get(ACCOUNTS, leg.credit) is None:
+            raise UnknownAccount(account=str(leg.credit))
+        move(state, context, leg.debit, leg.credit, leg.amount, command.reason)
+    touched = dict.fromkeys(side for leg in command.legs for side in (leg.debit, leg.credit))
+    return Moved(tuple((account, balance_of(state, account)) for account in touched))
+
+
+def require_spender(state: State, context: Context, account: AccountKey) -> None:
+    """Pass if the actor owns the account or is an operator. Refuses: NotYourAccount, UnknownActor."""
+    if account.owner == f"actor:{context.actor}":
+        return
+    if account.purpose == ISSUANCE:
+        raise NotYourAccount(actor=context.actor, account=str(account))
+    try:
+        require_role(state, context, "operator")
+    except RoleNeeded:
+        raise NotYourAccount(actor=context.actor, account=str(account)) from None
+
+
+def issue(state: State, command: Issue, context: Context) -> Moved:
+    """Create value. Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, NameInvalid, RoleNeeded, UnknownActor,
+    SameAccount, BalanceTooLarge."""
+    return _issue_or_retire(
+        state, context, issuance_of(command.account.unit), command.account, command.amount, command.reason
+    )
+
+
+def retire(state: State, command: Retire, context: Context) -> Moved:
+    """Take value out of circulation. Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, RoleNeeded,
+    UnknownActor, SameAccount, UnknownAccount, InsufficientFunds."""
+    return _issue_or_retire(
+        state, context, command.account, issuance_of(command.account.unit), command.amount, command.reason
+    )
+
+
+def _issue_or_retire(
+    state: State, context: Context, debit: AccountKey, credit: AccountKey, amount: int, reason: str
+) -> Moved:
+    check_amount(amount, unit_named(debit.unit))
+    for account in (debit, credit):
+        check_name(account.owner, "owner")
+        check_name(account.purpose, "purpose")
+    require_role(state, context, "issuer")
+    move(state, context, debit, credit, amount, reason)
+    return Moved(((debit, balance_of(state, debit)), (credit, balance_of(state, credit))))
+
+
+def place_hold(state: State, command: PlaceHold, context: Context) -> HoldReceipt:
+    """Set value aside; what is held can be neither spent nor held again.
+
+    Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid, NotYourAccount, UnknownActor,
+    SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds.
+    """
+    check_amount(command.amount, unit_named(command.debit.unit))
+    longest = context.policy.hold_longest_s
+    if not 1 <= command.seconds <= longest:
+        raise DurationInvalid(field="the life of the hold", given=command.seconds, longest=longest)
+    if command.debit == command.credit:
+        raise SameAccount(account=str(command.debit))
+    if command.debit.unit != command.credit.unit:
+        raise UnitsDiffer(debit=str(command.debit), credit=str(command.credit))
+    require_spender(state, context, command.debit)
+    account = state.get(ACCOUNTS, command.debit)
+    if account is None:
+        raise UnknownAccount(account=str(command.debit))
+    if account.available < command.amount or command.debit.purpose == ISSUANCE:
+        raise _insufficient(account, command.amount)
+    state.put(ACCOUNTS, command.debit, account._replace(held=account.held + command.amount))
+    hold = Hold(
+        hold=f"h{context.number}",
+        debit=command.debit,
+        credit=command.credit,
+        amount=command.amount,
+        posted=0,
+        state="pending",
+        placed_by=context.actor,
+        placed_at=context.now,
+        expires_at=context.now + timedelta(seconds=command.seconds),
+        ended_at=None,
+        reason=command.reason,
+    )
+    state.put(HOLDS, hold.hold, hold)
+    return _receipt(state, hold)
+
+
+def post_hold(state: State, command: PostHold, context: Context) -> HoldReceipt:
+    """Move what was held, or a part of it, and release the rest.
+
+    Refuses: UnknownHold, NotYourHold, UnknownActor, HoldEnded, HoldExpired, AmountNotPositive, PostAboveHold,
+    BalanceTooLarge.
+    """
+    hold = _pending(state, context, command.hold)
+    if hold.expires_at <= context.now:
+        raise HoldExpired(hold=hold.hold, expires_at=hold.expires_at.isoformat())
+    unit = unit_named(hold.debit.unit)
+    amount = hold.amount if command.amount is None else check_amount(command.amount, unit)
+    if amount > hold.amount:
+        raise PostAboveHold(
+            hold=hold.hold, amount=format_amount(hold.amount, unit), asked=format_amount(amount, unit)
+        )
+    _release(state, hold)
+    move(state, context, hold.debit, hold.credit, amount, hold.reason)
+    return _end(state, context, hold, "posted", amount)
+
+
+def void_hold(state: State, command: VoidHold, context: Context) -> HoldReceipt:
+    """Release all of a hold. Refuses: UnknownHold, NotYourHold, UnknownActor, HoldEnded."""
+    hold = _pending(state, context, command.hold)
+    _release(state, hold)
+    return _end(state, context, hold, "voided", 0)
+
+
+def expire_hold(state: State, command: ExpireHold, context: Context) -> HoldReceipt:
+    """Release a hold that nobody ended in time; anyone may ask. Refuses: UnknownHold, HoldEnded, HoldNotDue."""
+    hold = _pending(state, None, command.hold)
+    if hold.expires_at > context.now:
+        raise HoldNotDue(hold=hold.hold, expires_at=hold.expires_at.isoformat())
+    _release(state, hold)
+    return _end(state, context, hold, "expired", 0)
+
+
+def _pending(state: State, ended_by: Context | None, name: str) -> Hold:
+    hold = state.get(HOLDS, name)
+    if hold is None:
+        raise UnknownHold(hold=name)
+    if ended_by is not None and ended_by.actor not in (hold.placed_by, HOUSE):
+        try:
+            require_role(state, ended_by, "operator")
+        except RoleNeeded:
+            raise NotYourHold(actor=ended_by.actor, hold=name) from None
+    if hold.state != "pending":
+        raise HoldEnded(hold=name, state=hold.state)
+    return hold
+
+
+def _release(state: State, hold: Hold) -> None:
+    account = state.get(ACCOUNTS, hold.debit)
+    assert account is not None and account.held >= hold.amount, hold
+    state.put(ACCOUNTS, hold.debit, account._replace(held=account.held - hold.amount))
+
+
+def _end(state: State, context: Context, hold: Hold, how: str, posted: int) -> HoldReceipt:
+    ended = hold._replace(state=how, posted=posted, ended_at=context.now)
+    state.put(HOLDS, hold.hold, ended)
+    return _receipt(state, ended)
+
+
+def _receipt(state: State, hold: Hold) -> HoldReceipt:
+    account = state.get(ACCOUNTS, hold.debit)
+    assert account is not None, hold
+    return HoldReceipt(hold.hold, hold.state, hold.amount, hold.posted, hold.expires_at, account.available)
+
+
+def _insufficient(account: Account, needed: int) -> InsufficientFunds:
+    unit = unit_named(account.unit)
+    available = max(0, account.available)
+    return InsufficientFunds(
+        account=str(account.key),
+        unit=unit.name,
+        available=format_amount(available, unit),
+        needed=format_amount(needed, unit),
+        short=format_amount(needed - available, unit),
+    )
+
+
+def _too_large(account: AccountKey) -> BalanceTooLarge:
+    unit = unit_named(account.unit)
+    return BalanceTooLarge(account=str(account), unit=unit.name, largest=format_amount(MAX_AMOUNT, unit))
