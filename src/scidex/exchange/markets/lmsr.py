@@ -1,0 +1,382 @@
+"""The logarithmic market scoring rule: what a trade costs, in floats to reason, in whole parts to charge.
+
+Source: R. Hanson, "Combinatorial information market design", 2003. With b the liquidity and z_i the logit of
+outcome i, which is q_i / b plus the offset that the market started from, the cost function is
+`C = b ln(sum exp(z_i))` and the price `exp(z_i) / sum exp(z_j)`. Write L for `ln((1 - p_i) / p_i)`, the log
+odds against the outcome, and softplus(x) for `ln(1 + exp(x))`. Then every amount is made of one softplus that
+neither overflows nor cancels, however far apart the prices are:
+
+    cost of y b shares          b softplus(ln(exp(y) - 1) - softplus(L))
+    proceeds of y b shares      the cost of buying them back, where L has become L + y
+    shares for a spend of u b   u b + b softplus(L + ln(1 - exp(-u)))
+
+The whole-number functions put an error bound around that double. Where more than one answer lies within it,
+`_sign_of_sum` decides between them exactly: every platform charges the same, though libm's last bit differs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+
+PRICE_ONE = 10**12
+"""A price of one, in the parts of a price."""
+
+OFFSET_ONE = 10**15
+"""One nat, in the parts of an offset."""
+
+_STEP = 2.0**-49
+"""Error allowed per unit of magnitude, sixteen half-ulps: more than all operations on it add up to, even with
+libm off by two ulps in each call."""
+
+
+def prices(q: Sequence[float], b: float) -> list[float]:
+    """Each outcome's share of sum exp(q_i / b); they sum to 1 up to rounding.
+
+    >>> prices([0, 0], 100), prices([1e6, 0], 1)
+    ([0.5, 0.5], [1.0, 0.0])
+    """
+    _check(q, b)
+    top = max(q)
+    weights = [math.exp((held - top) / b) for held in q]
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
+
+
+def cost_to_buy(q: Sequence[float], b: float, outcome: int, shares: float) -> float:
+    """Tokens for `shares` of one outcome: `b ln(1 + p_i (exp(shares / b) - 1))`, below `shares`.
+
+    From (0, 2) to (4, 2) exchanges the prices and lifts everything by two:
+
+    >>> round(cost_to_buy([0, 2], 1, 0, 4), 12), cost_to_buy([0, 1e6], 1, 0, 800)
+    (2.0, 0.0)
+    """
+    _check(q, b, outcome, "shares", shares)
+    return _times_softplus(b, _log_growth(shares / b, _log_odds_against(q, outcome, b)))
+
+
+def shares_for(q: Sequence[float], b: float, outcome: int, spend: float) -> float:
+    """Shares of one outcome that `spend` tokens buy: `b ln(1 + (exp(spend / b) - 1) / p_i)`, above `spend`.
+
+    >>> round(shares_for([0, 2], 1, 0, 2), 12), shares_for([0, 1e6], 1, 0, 800)
+    (4.0, 1000800.0)
+    """
+    _check(q, b, outcome, "spend", spend)
+    return spend + _times_softplus(b, _log_odds_against(q, outcome, b) + _log_complement(spend / b))
+
+
+def proceeds_of_selling(q: Sequence[float], b: float, outcome: int, shares: float) -> float:
+    """Tokens paid for `shares` of one outcome: `-b ln(1 + p_i (exp(-shares / b) - 1))`, below `shares`.
+
+    >>> round(proceeds_of_selling([4, 2], 1, 0, 4), 12), proceeds_of_selling([1e6, 0], 1, 0, 800)
+    (2.0, 800.0)
+    """
+    _check(q, b, outcome, "shares", shares)
+    scaled = shares / b
+    return _times_softplus(b, _log_growth(scaled, _log_odds_against(q, outcome, b) + scaled))
+
+
+def required_subsidy(b: float, prices: Sequence[float]) -> float:
+    """Tokens the maker can lose from these starting prices, whatever is traded: `b max_i ln(1 / p_i)`.
+
+    >>> required_subsidy(1, [0.5, 0.5]) == math.log(2), round(required_subsidy(1, [1e-300, 1 - 1e-16]), 9)
+    (True, 690.775527898)
+    """
+    _check(prices, b)
+    if not all(0.0 < price < 1.0 for price in prices):
+        raise ValueError(f"each price must lie strictly between 0 and 1, not {list(prices)}")
+    return -b * math.log(min(prices))
+
+
+def _check(q: Sequence[float], b: float, outcome: int = 0, name: str = "amount", amount: float = 0.0) -> None:
+    if not (b > 0 and math.isfinite(b)):
+        raise ValueError(f"b must be finite and above zero, not {b}")
+    if len(q) < 2:
+        raise ValueError(f"a market needs at least two outcomes, not {len(q)}")
+    if not all(map(math.isfinite, q)):
+        raise ValueError(f"each outcome needs a finite number, not {list(q)}")
+    if not 0 <= outcome < len(q):
+        raise ValueError(f"outcome must be from 0 to {len(q) - 1}, not {outcome}")
+    if not (amount >= 0 and math.isfinite(amount / b)):
+        raise ValueError(f"{name} must be finite and not below zero, also when divided by b, not {amount}")
+
+
+def _log_odds_against(levels: Sequence[float], outcome: int, unit: float) -> float:
+    """`ln((1 - p_i) / p_i)`, also where the price is 0 or 1 in doubles; `levels / unit` are the logits."""
+    # The difference comes first: logits near 1e6 that differ by 1 would lose six digits if divided before.
+    mine = levels[outcome]
+    gaps = [(level - mine) / unit for level in levels]
+    del gaps[outcome]
+    top = max(gaps)
+    if not math.isfinite(top):
+        raise ValueError("the shares outstanding differ by more multiples of b than a double holds")
+    return top + math.log(sum([math.exp(gap - top) for gap in gaps]))
+
+
+def _log_complement(x: float) -> float:
+    """`ln(1 - exp(-x))` of x >= 0."""
+    return math.log(-math.expm1(-x)) if x else -math.inf
+
+
+def _log_growth(scaled: float, against: float) -> float:
+    """`ln(p_i (exp(scaled) - 1))`: by how much buying `scaled` b shares makes sum exp(z) grow."""
+    return scaled + _log_complement(scaled) - _softplus(against)
+
+
+def _softplus(x: float) -> float:
+    return x + math.log1p(math.exp(-x)) if x > 0.0 else math.log1p(math.exp(x))
+
+
+def _times_softplus(b: float, x: float) -> float:
+    if x > -36.0:
+        return b * _softplus(x)
+    # Here softplus(x) is exp(x), in two halves: b exp(x) may be a normal double where exp(x) is not.
+    half = math.exp(x / 2)
+    return b * half * half
+
+
+def offsets_for(prices: Sequence[int]) -> tuple[int, ...]:
+    """The logits that a market of these prices starts from: ln p_i in 10^-15 nat, rounded to nearest.
+
+    Prices are in 10^-12 and sum to one within a part per outcome. Where they are all within one part of each
+    other they mean a uniform start: zeros.
+
+    >>> offsets_for((333_333_333_333, 333_333_333_333, 333_333_333_334))
+    (0, 0, 0)
+    >>> offsets_for((1, PRICE_ONE - 1))
+    (-27631021115928548, -1000)
+    """
+    if len(prices) < 2:
+        raise ValueError(f"a market needs at least two outcomes, not {len(prices)}")
+    if not all(0 < price < PRICE_ONE for price in prices):
+        raise ValueError(f"each price must lie strictly between 0 and {PRICE_ONE}, not {list(prices)}")
+    if abs(sum(prices) - PRICE_ONE) > len(prices):
+        raise ValueError(f"prices must sum to {PRICE_ONE}, not {sum(prices)}")
+    if max(prices) - min(prices) <= 1:
+        return (0,) * len(prices)
+    # The logarithm of a rational below 1 is irrational, so never halfway; thirty digits follow the point.
+    context = _context(50)
+    logs = [context.subtract(context.ln(price), context.ln(PRICE_ONE)) for price in prices]
+    return tuple(round(context.multiply(log, OFFSET_ONE)) for log in logs)
+
+
+def subsidy(b: int, offsets: Sequence[int]) -> int:
+    """Parts that cover the maker's worst loss from that start: `b max_i ln(1 / p_i)`, rounded up.
+
+    >>> subsidy(100_000_000, (0, 0)), subsidy(1, offsets_for((1, PRICE_ONE - 1)))
+    (69314719, 28)
+    """
+    levels = _levels((0,) * len(offsets), b, offsets)
+    least = min(levels)
+    against = _log_odds_against(levels, levels.index(least), b * OFFSET_ONE)
+    slack = _STEP * (len(levels) + 4 + abs(against))
+    low, high = _bracket(b, against, slack)
+
+    def is_below(tokens: int) -> bool:
+        terms = [(1, level) for level in levels] + [(-1, least + tokens * OFFSET_ONE)]
+        return _sign_of_sum(terms, b * OFFSET_ONE) > 0
+
+    return 1 + _last(math.ceil(low) - 1, math.ceil(high) - 1, is_below)
+
+
+def charge(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int) -> int:
+    """Parts to pay for `shares` parts of one outcome: the exact cost, rounded up; above 0, at most `shares`.
+
+    >>> charge((0, 2), 1, (0, 0), 0, 4), charge((0, 0), 100_000_000, (0, 0), 0, 1_000_000)
+    (2, 501250)
+    >>> charge((0, 2**53), 1, (0, 0), 0, 1), charge((2**53, 0), 1, (0, 0), 0, 2**53)
+    (1, 9007199254740992)
+    """
+    levels = _levels(q, b, offsets, outcome, "shares", shares)
+    if not shares:
+        return 0
+    low, high = _cost_bracket(levels, b, outcome, shares)
+    # The cost is strictly between 0 and shares, whatever the doubles can tell.
+    return 1 + _last(
+        max(math.ceil(low) - 1, 0),
+        min(math.ceil(high), shares) - 1,
+        lambda tokens: _cost_against(levels, b, outcome, shares, tokens) > 0,
+    )
+
+
+def payout(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int) -> int:
+    """Parts paid for `shares` parts of one outcome: the exact proceeds, rounded down; below `shares`.
+
+    >>> payout((4, 2), 1, (0, 0), 0, 4), payout((1_000_000, 0), 100_000_000, (0, 0), 0, 1_000_000)
+    (2, 501249)
+    >>> payout((2**53, 0), 1, (0, 0), 0, 2**52), payout((0, 2**53), 1, (0, 0), 0, 1)
+    (4503599627370495, 0)
+    """
+    levels = _levels(q, b, offsets, outcome, "shares", shares)
+    if not shares:
+        return 0
+    # A sale pays what buying the shares back would cost, from where it leaves the market.
+    levels[outcome] -= shares * OFFSET_ONE
+    low, high = _cost_bracket(levels, b, outcome, shares)
+    return _last(
+        math.floor(low),
+        min(math.floor(high), shares - 1),
+        lambda tokens: _cost_against(levels, b, outcome, shares, tokens) >= 0,
+    )
+
+
+def shares_bought(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, spend: int) -> int:
+    """The most parts of one outcome whose exact cost is at most `spend` parts; at least `spend`.
+
+    >>> shares_bought((0, 2), 1, (0, 0), 0, 2), shares_bought((0, 0), 100_000_000, (0, 0), 0, 501_250)
+    (4, 1000000)
+    >>> shares_bought((0, 10**15), 1, (0, 0), 0, 1), shares_bought((10**15, 0), 1, (0, 0), 0, 1)
+    (1000000000000000, 1)
+    """
+    levels = _levels(q, b, offsets, outcome, "spend", spend)
+    if not spend:
+        return 0
+    against = _log_odds_against(levels, outcome, b * OFFSET_ONE)
+    log_complement = _log_complement(spend / b)
+    slack = _STEP * (len(levels) + 4 + abs(against) - log_complement)
+    low, high = _bracket(b, against + log_complement, slack)
+    return _last(
+        spend + math.floor(low),
+        spend + math.floor(high),
+        lambda shares: _cost_against(levels, b, outcome, shares, spend) <= 0,
+    )
+
+
+def prices_of(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[int, ...]:
+    """Prices in 10^-12, each rounded to nearest, but the largest (the first of equals) takes the rest to one.
+
+    >>> prices_of((0, 0, 0), 1, (0, 0, 0)), prices_of((0, 2**53), 1, (0, 0))
+    ((333333333334, 333333333333, 333333333333), (0, 1000000000000))
+    """
+    levels = _levels(q, b, offsets)
+    top = max(levels)
+    unit = b * OFFSET_ONE
+    gaps = [(level - top) / unit for level in levels]
+    weights = [math.exp(gap) for gap in gaps]
+    scale = PRICE_ONE / sum(weights)
+    largest = levels.index(top)
+    rounded = [0] * len(levels)
+    for outcome, level in enumerate(levels):
+        if outcome == largest:
+            continue
+        price = weights[outcome] * scale
+        slack = price * _STEP * (len(levels) + 4 - gaps[outcome])
+
+        def is_reached(parts: int, level: int = level) -> bool:
+            terms = [(2 * PRICE_ONE, level)] + [(1 - 2 * parts, other) for other in levels]
+            return _sign_of_sum(terms, unit) >= 0
+
+        low, high = math.floor(price - slack + 0.5), math.floor(price + slack + 0.5)
+        rounded[outcome] = _last(low, high, is_reached)
+    rounded[largest] = PRICE_ONE - sum(rounded)
+    return tuple(rounded)
+
+
+def maker_result(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int) -> float:
+    """Parts the maker gains if that outcome wins, whatever the path: `-b ln(p_i / p_i(start))`.
+
+    To the nearest double. The rounding of charges and payouts adds to it less than one part per trade.
+
+    >>> maker_result((0, 0), 1, (0, 0), 0), maker_result((0, 2**53), 1, (0, 0), 0)
+    (0.0, 9007199254740991.0)
+    """
+    levels = _levels(q, b, offsets, outcome)
+    start = _levels((0,) * len(q), b, offsets)
+    context = _context(60)
+
+    def minus_log_price(levels: Sequence[int]) -> Decimal:
+        top = max(levels)
+        total = Decimal(0)
+        for level in levels:
+            total = context.add(total, context.exp(context.divide(level - top, b * OFFSET_ONE)))
+        return context.add(context.ln(total), context.divide(top - levels[outcome], b * OFFSET_ONE))
+
+    return float(context.multiply(b, context.subtract(minus_log_price(levels), minus_log_price(start))))
+
+
+def _levels(
+    q: Sequence[int], b: int, offsets: Sequence[int], outcome: int = 0, name: str = "amount", amount: int = 0
+) -> list[int]:
+    """The logits as whole multiples of `1 / (b * OFFSET_ONE)`, so that they compare and subtract exactly."""
+    if b < 1:
+        raise ValueError(f"b must be at least one part, not {b}")
+    if len(q) < 2 or len(q) != len(offsets):
+        raise ValueError(
+            f"a market needs one offset for each of two or more outcomes, not {len(offsets)} for {len(q)}"
+        )
+    if not 0 <= outcome < len(q):
+        raise ValueError(f"outcome must be from 0 to {len(q) - 1}, not {outcome}")
+    if amount < 0:
+        raise ValueError(f"{name} must not be below zero, not {amount}")
+    return [held * OFFSET_ONE + offset * b for held, offset in zip(q, offsets, strict=True)]
+
+
+def _cost_bracket(levels: Sequence[int], b: int, outcome: int, shares: int) -> tuple[float, float]:
+    scaled = shares / b
+    against = _log_odds_against(levels, outcome, b * OFFSET_ONE)
+    growth = _log_growth(scaled, against)
+    return _bracket(b, growth, _STEP * (len(levels) + 4 + abs(growth) + scaled + abs(against)))
+
+
+def _bracket(b: int, x: float, slack: float) -> tuple[float, float]:
+    """Doubles below and above `b softplus(x)`, where x is known to within `slack`."""
+    return b * _softplus(x - slack) * (1 - 4 * _STEP), b * _softplus(x + slack) * (1 + 4 * _STEP)
+
+
+def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
+    """The last number from `low` to `high` for which `holds`; it is true at `low` and once false stays false.
+
+    `low` where that is all there is, or where a bound that was rounded to zero left `high` below it.
+    """
+    while low < high:
+        middle = (low + high + 1) // 2
+        if holds(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _cost_against(levels: Sequence[int], b: int, outcome: int, shares: int, tokens: int) -> int:
+    """The sign of `cost of shares - tokens`: that of `sum exp(z after) - exp(tokens / b) sum exp(z)`."""
+    terms = [(-1, level + tokens * OFFSET_ONE) for level in levels]
+    terms += [(1, level) for level in levels]
+    terms += [(-1, levels[outcome]), (1, levels[outcome] + shares * OFFSET_ONE)]
+    return _sign_of_sum(terms, b * OFFSET_ONE)
+
+
+def _sign_of_sum(terms: Iterable[tuple[int, int]], unit: int) -> int:
+    """The sign of the sum of `weight * exp(level / unit)` over pairs (weight, level), exactly.
+
+    Exponentials of different rationals are linearly independent over the rationals (Lindemann, Weierstrass):
+    the sum is zero only where the weights cancel level by level. Otherwise enough digits tell; seen from the
+    largest level that is left, few do, even for a sum that is e^1000000 times smaller than its terms.
+
+    >>> _sign_of_sum([(1, 7), (-1, 7)], 1), _sign_of_sum([(1, 0), (-1, 0), (-1, -(10**16))], 1)
+    (0, -1)
+    """
+    weights: Counter[int] = Counter()
+    for weight, level in terms:
+        weights[level] += weight
+    left = {level: weight for level, weight in weights.items() if weight}
+    if not left:
+        return 0
+    top = max(left)
+    size = sum(map(abs, left.values())) * (len(left) + 2)  # in 10^(1 - digits), more than all roundings
+    digits = 50
+    while True:
+        context = _context(digits)
+        total = Decimal(0)
+        for level, weight in left.items():
+            term = context.multiply(weight, context.exp(context.divide(level - top, unit)))
+            total = context.add(total, term)
+        if total.copy_abs() > Decimal(size).scaleb(1 - digits, context):
+            return 1 if total > 0 else -1
+        digits *= 2
+
+
+def _context(digits: int) -> Context:
+    """Arithmetic that does not depend on the caller's context; exp of a far negative number is 0."""
+    return Context(digits, ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999, traps=[InvalidOperation])
