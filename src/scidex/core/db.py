@@ -69,9 +69,7 @@ class Tx:
     cache: dict[str, Any] = field(default_factory=dict)
     """What was read once and holds for this transaction."""
 
-    def execute(
-        self, query: LiteralString, params: Sequence[Any] | Mapping[str, Any] | None = None
-    ) -> Cursor[Any]:
+    def execute(self, query: LiteralString, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Cursor[Any]:
         """Run one statement."""
         return self.connection.execute(query, params)
 
@@ -143,9 +141,7 @@ class Database:
             finally:
                 _ambient.reset(token)
 
-    def _once(
-        self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool
-    ) -> Outcome:
+    def _once(self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool) -> Outcome:
         with connection.transaction(force_rollback=dry_run):
             tx = Tx(connection, actor, self.clock())
             token = _ambient.set(tx)

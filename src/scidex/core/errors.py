@@ -42,7 +42,7 @@ class Refusal(Exception):
         return (_rebuild, (type(self), self.facts))
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.facts == self.facts  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.facts == self.facts
 
     def __hash__(self) -> int:
         return hash((self.code, str(self)))

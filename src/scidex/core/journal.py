@@ -10,13 +10,14 @@ A refused command refuses alone. Nothing here commits: `Database.run` does.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from scidex.core.errors import Refusal, Refused
 from scidex.core.db import Tx
+from scidex.core.errors import Refusal, Refused
 from scidex.core.machine import Context, Kind, State, Table, Whole, decide, kind_named, kind_of
 from scidex.core.names import check_name
 
@@ -92,9 +93,7 @@ def bind(
     BINDINGS[table] = Binding(load, load_groups, insert, update, scan)
 
 
-def perform(
-    tx: Tx, requests: Sequence[Request], policy: Any, policy_version: int
-) -> list[Receipt[Any] | Refusal]:
+def perform(tx: Tx, requests: Sequence[Request], policy: Any, policy_version: int) -> list[Receipt[Any] | Refusal]:
     """Carry out a batch in the open transaction: one answer per request, in order.
 
     The same actor and key with the same command returns the first receipt. Refuses, each request alone: KeyReused,
@@ -160,10 +159,16 @@ def receipt_of(entry: Entry) -> Receipt[Any]:
 
 
 def _first_answer(first: Entry, kind: Kind[Any, Any], body: str) -> Receipt[Any] | Refusal:
-    if (first.kind, first.command) != (kind.name, body):
+    if first.kind != kind.name or _asked(kind, first.command) != _asked(kind, body):
         return KeyReused(key=first.key, number=first.number)
     receipt = receipt_of(first)
     return Receipt(receipt.number, receipt.at, receipt.kind, receipt.actor, receipt.result, repeated=True)
+
+
+def _asked(kind: Kind[Any, Any], body: str) -> Any:
+    if not kind.gathered:
+        return body
+    return {name: value for name, value in json.loads(body).items() if name not in kind.gathered}
 
 
 def _load(tx: Tx, requests: Sequence[Request], kinds: Sequence[Kind[Any, Any] | None]) -> State:

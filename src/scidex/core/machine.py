@@ -170,6 +170,9 @@ class Kind(Generic[Command, Result]):
     result: type[Result]
     decide: Callable[[State, Command, Context[Any]], Result]
     touches: Mapping[Table[Any, Any], Touch]
+    gathered: tuple[str, ...] = ()
+    """Fields of the command that the action filled in from the tables: facts of the moment, not what was asked for, so
+    a repeated key is compared without them."""
 
     @cached_property
     def commands(self) -> TypeAdapter[Command]:

@@ -33,8 +33,6 @@ def root(leaves: Sequence[bytes]) -> bytes:
     # it rises unchanged, which is what splitting at the largest power of two does.
     level = list(leaves)
     while len(level) > 1:
-        pairs = [
-            hashlib.sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)
-        ]
+        pairs = [hashlib.sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
         level = pairs + level[len(pairs) * 2 :]
     return level[0]

@@ -23,7 +23,5 @@ def check_name(given: str, field: str, longest: int = MAX_NAME) -> str:
         or given != given.strip()
         or not given.isprintable()
     ):
-        raise NameInvalid(
-            field=field, given=given[:40] if isinstance(given, str) else given, longest=longest
-        )
+        raise NameInvalid(field=field, given=given[:40] if isinstance(given, str) else given, longest=longest)
     return given

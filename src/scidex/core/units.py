@@ -179,6 +179,4 @@ def _check_sign(number: Decimal, shown: str, field: str, zero: bool) -> None:
 
 
 def _too_large(shown: str, unit: Unit, field: str) -> AmountTooLarge:
-    return AmountTooLarge(
-        field=field, given=shown, unit=unit.name, largest=format_amount(MAX_AMOUNT, unit)
-    )
+    return AmountTooLarge(field=field, given=shown, unit=unit.name, largest=format_amount(MAX_AMOUNT, unit))

@@ -18,9 +18,7 @@ from scidex.policy import Context
 
 def register(state: State, command: RegisterEntity, context: Context) -> EntityRegistered:
     """Enter an entity once; its proposer is the actor. Refuses: NameInvalid, EntityExists."""
-    key = EntityKey(
-        check_name(command.entity_type, "entity_type"), check_name(command.entity_id, "entity_id")
-    )
+    key = EntityKey(check_name(command.entity_type, "entity_type"), check_name(command.entity_id, "entity_id"))
     title = check_name(command.title, "title", longest=1000)
     before = state.get(ENTITIES, key)
     if before is not None:

@@ -1,0 +1,1 @@
+"""Capital into claims: markets price artifacts, bounties add to them, the allocator shares a pool by both."""

@@ -36,7 +36,7 @@ from scidex.ledger.model import (
     UnknownHold,
     VoidHold,
 )
-from scidex.ledger.rules import balance_of, issuance_of, move, require_spender, wallet_of
+from scidex.ledger.rules import balance_of, issuance_of, move, open_account, require_spender, wallet_of
 from scidex.ledger.store import (
     Entry,
     balance_at,
@@ -95,6 +95,7 @@ __all__ = [
     "issuance_of",
     "issue",
     "move",
+    "open_account",
     "post",
     "require_spender",
     "retire",

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from scidex.actors import ACTORS
 from scidex.core.db import Tx
-from scidex.core.journal import Receipt, Refusal, Request, perform, perform_one
+from scidex.core.errors import Refusal
+from scidex.core.journal import Receipt, Request, perform, perform_one
 from scidex.core.machine import Kind, State, declare
 from scidex.ledger import rules
 from scidex.ledger.model import (
@@ -39,9 +40,7 @@ def _hold_actor(command: PostHold | VoidHold, actor: str, state: State) -> tuple
     return (actor,) if hold is not None and hold.placed_by != actor else ()
 
 
-def _hold_accounts(
-    command: PostHold | VoidHold | ExpireHold, actor: str, state: State
-) -> tuple[AccountKey, ...]:
+def _hold_accounts(command: PostHold | VoidHold | ExpireHold, actor: str, state: State) -> tuple[AccountKey, ...]:
     hold = state.get(HOLDS, command.hold)
     return (hold.debit, hold.credit) if hold is not None else ()
 
@@ -54,9 +53,7 @@ TRANSFER = declare(
         rules.transfer,
         {
             ACTORS: lambda command, actor, state: _spender(actor, (leg.debit for leg in command.legs)),
-            ACCOUNTS: lambda command, actor, state: (
-                side for leg in command.legs for side in (leg.debit, leg.credit)
-            ),
+            ACCOUNTS: lambda command, actor, state: (side for leg in command.legs for side in (leg.debit, leg.credit)),
             TRANSFERS: lambda command, actor, state: (),
         },
     )
@@ -150,9 +147,7 @@ def transfer(tx: Tx, *, legs: Sequence[Leg], reason: str, key: str | None = None
     return perform_one(tx, Request(Transfer(tuple(legs), reason), tx.actor, key), *current(tx))
 
 
-def issue(
-    tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None
-) -> Receipt[Moved]:
+def issue(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None) -> Receipt[Moved]:
     """Create value, in parts; needs the role issuer.
 
     Refuses: RoleNeeded, UnknownActor, UnknownUnit, NameInvalid, AmountNotPositive, AmountTooLarge, SameAccount,
@@ -161,9 +156,7 @@ def issue(
     return perform_one(tx, Request(Issue(account, amount, reason), tx.actor, key), *current(tx))
 
 
-def retire(
-    tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None
-) -> Receipt[Moved]:
+def retire(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None) -> Receipt[Moved]:
     """Take value out of circulation, in parts; needs the role issuer.
 
     Refuses: RoleNeeded, UnknownActor, UnknownUnit, AmountNotPositive, AmountTooLarge, SameAccount, UnknownAccount,

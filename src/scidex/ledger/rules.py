@@ -57,9 +57,7 @@ def issuance_of(unit: str) -> AccountKey:
     return AccountKey(HOUSE_OWNER, ISSUANCE, unit)
 
 
-def move(
-    state: State, context: Context, debit: AccountKey, credit: AccountKey, amount: int, reason: str
-) -> None:
+def move(state: State, context: Context, debit: AccountKey, credit: AccountKey, amount: int, reason: str) -> None:
     """Move `amount` parts: the one statement through which every balance of the house changes.
 
     The credit account comes to be if it is not there; whether the actor may spend is the caller's to see.
@@ -100,6 +98,11 @@ def move(
             reason,
         ),
     )
+
+
+def open_account(state: State, account: AccountKey) -> None:
+    """Enter an empty account that cannot be there yet, because its owner's id was made by this very command."""
+    state.put(ACCOUNTS, account, Account(*account))
 
 
 def balance_of(state: State, account: AccountKey) -> int:
@@ -217,9 +220,7 @@ def post_hold(state: State, command: PostHold, context: Context) -> HoldReceipt:
     unit = unit_named(hold.debit.unit)
     amount = hold.amount if command.amount is None else check_amount(command.amount, unit)
     if amount > hold.amount:
-        raise PostAboveHold(
-            hold=hold.hold, amount=format_amount(hold.amount, unit), asked=format_amount(amount, unit)
-        )
+        raise PostAboveHold(hold=hold.hold, amount=format_amount(hold.amount, unit), asked=format_amount(amount, unit))
     _release(state, hold)
     move(state, context, hold.debit, hold.credit, amount, hold.reason)
     return _end(state, context, hold, "posted", amount)

@@ -93,7 +93,7 @@ def scan_transfers(tx: Tx) -> Iterator[tuple[TransferKey, TransferRow]]:
         "SELECT number, leg, at, debit_owner, debit_purpose, unit, credit_owner, credit_purpose, unit,"
         " amount, debit_balance, credit_balance, reason FROM token_ledger"
     ):
-        transfer = TransferRow(*row[:3], AccountKey(*row[3:6]), AccountKey(*row[6:9]), *row[9:])
+        transfer = TransferRow._make((*row[:3], AccountKey(*row[3:6]), AccountKey(*row[6:9]), *row[9:]))
         yield TransferKey(transfer.number, transfer.leg), transfer
 
 
@@ -163,8 +163,7 @@ class Entry(NamedTuple):
 def find_account(tx: Tx, account: AccountKey) -> Account:
     """An account as it is now. Refuses: UnknownAccount."""
     row = tx.execute(
-        "SELECT owner, purpose, unit, balance, held FROM ledger_account"
-        " WHERE (owner, purpose, unit) = (%s, %s, %s)",
+        "SELECT owner, purpose, unit, balance, held FROM ledger_account WHERE (owner, purpose, unit) = (%s, %s, %s)",
         list(account),
     ).fetchone()
     if row is None:
@@ -191,9 +190,7 @@ def find_accounts(
     return [Account._make(row) for row in rows]
 
 
-def find_entries(
-    tx: Tx, *, account: AccountKey, before: TransferKey | None = None, limit: int = 100
-) -> list[Entry]:
+def find_entries(tx: Tx, *, account: AccountKey, before: TransferKey | None = None, limit: int = 100) -> list[Entry]:
     """A page of an account's movements, newest first. Refuses: UnknownAccount."""
     find_account(tx, account)
     rows = tx.execute(
@@ -202,7 +199,7 @@ def find_entries(
         " ORDER BY number DESC, leg DESC LIMIT %s",
         [*account, *(before or (2**62, 0)), limit],
     )
-    return [Entry(*row[:5], AccountKey(*row[5:8]), row[8]) for row in rows]
+    return [Entry._make((*row[:5], AccountKey(*row[5:8]), row[8])) for row in rows]
 
 
 def balance_at(tx: Tx, *, account: AccountKey, at: datetime) -> tuple[int, int]:
@@ -225,9 +222,7 @@ def balance_at(tx: Tx, *, account: AccountKey, at: datetime) -> tuple[int, int]:
 def sums_by_unit(tx: Tx) -> dict[str, int]:
     """The sum of all balances of each unit: 0, or the books are wrong."""
     return dict(
-        tx.execute(
-            "SELECT unit, sum(balance)::bigint FROM ledger_account GROUP BY unit ORDER BY unit"
-        ).fetchall()
+        tx.execute("SELECT unit, sum(balance)::bigint FROM ledger_account GROUP BY unit ORDER BY unit").fetchall()
     )
 
 

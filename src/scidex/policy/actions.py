@@ -9,9 +9,7 @@ from scidex.policy.model import POLICIES, EnactPolicy, Policy, PolicyEnacted
 from scidex.policy.rules import enact
 from scidex.policy.store import current
 
-ENACT = declare(
-    Kind("policy.enact", EnactPolicy, PolicyEnacted, enact, {POLICIES: lambda command, actor, state: ()})
-)
+ENACT = declare(Kind("policy.enact", EnactPolicy, PolicyEnacted, enact, {POLICIES: lambda command, actor, state: ()}))
 
 
 def enact_policy(tx: Tx, *, policy: Policy, key: str | None = None) -> Receipt[PolicyEnacted]:

@@ -28,7 +28,10 @@ class Policy(BaseModel):
         default=Decimal("0.5"), ge=0, le=1, description="share added at a price of one half, none at 0 or 1"
     )
     exploration_share: Decimal = Field(
-        default=Decimal("0.05"), ge=0, le=1, description="share of a pool kept as equal floors for all who claim"
+        default=Decimal("0.05"),
+        ge=0,
+        le=1,
+        description="share of a pool kept as equal floors for all who claim",
     )
     units_per_token: dict[str, Decimal] = Field(
         default={

@@ -193,7 +193,7 @@ def charge(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, share
     if not shares:
         return 0
     low, high = _cost_bracket(levels, b, outcome, shares)
-    # The cost is strictly between 0 and shares, whatever the doubles can tell.
+    # The cost is strictly between 0 and shares: where the price is all but 0 or 1 that alone decides.
     return 1 + _last(
         max(math.ceil(low) - 1, 0),
         min(math.ceil(high), shares) - 1,

@@ -1,0 +1,148 @@
+"""The only wiring: a database, the rules, and transactions around actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, TypeVar
+
+import structlog
+
+from scidex.actors import RegisterActor
+from scidex.core.clock import Clock, system_clock
+from scidex.core.db import Database, Tx
+from scidex.core.default import OpenDatabase
+from scidex.core.errors import Refusal
+from scidex.core.journal import Receipt, Request, perform
+from scidex.core.seal import seal
+from scidex.core.settings import Settings, load_settings
+from scidex.exchange.bounties import expire_due_bounties
+from scidex.ledger import expire_due_holds
+from scidex.policy import HOUSE, EnactPolicy, Policy, current
+
+Outcome = TypeVar("Outcome")
+log = structlog.get_logger("scidex")
+
+
+class Economy:
+    """An open economy. Use it as a context manager, or close it.
+
+    >>> with Economy.open() as economy:                      # doctest: +SKIP
+    ...     economy.run(lambda tx: ledger.issue(tx, ...), actor="operator")
+    """
+
+    def __init__(self, opened: OpenDatabase, settings: Settings) -> None:
+        self._opened = opened
+        self.settings = settings
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, *, clock: Clock = system_clock) -> Economy:
+        """Open the economy of the settings; a new one gets its first policy and its operator.
+
+        Refuses: what makes a home or a database unusable (HomeUnusable, DatabaseDown, SchemaBehind, ...).
+        """
+        settings = settings or load_settings()
+        economy = cls(OpenDatabase(settings, clock=clock), settings)
+        try:
+            economy._begin()
+        except BaseException:
+            economy.close()
+            raise
+        return economy
+
+    @property
+    def database(self) -> Database:
+        """Where it lives."""
+        return self._opened.database
+
+    @property
+    def conninfo(self) -> str:
+        """How to reach the database as its owner."""
+        return self._opened.conninfo
+
+    def run(self, work: Callable[[Tx], Outcome], *, actor: str | None = None, dry_run: bool = False) -> Outcome:
+        """Do `work` in one transaction as `actor`: committed if it returns, rolled back if it raises or is a dry run.
+
+        Refuses: what the actions in it refuse, and Contended, DatabaseDown, StorageFull, DatabaseReadOnly.
+        """
+        return self.database.run(work, actor=actor or self.settings.actor, dry_run=dry_run)
+
+    def perform(self, requests: Sequence[Request], *, dry_run: bool = False) -> list[Receipt[Any] | Refusal]:
+        """Carry out a batch of commands in one transaction: one answer per request, refused ones refuse alone."""
+        return self.run(lambda tx: perform(tx, requests, *current(tx)), dry_run=dry_run)
+
+    @contextmanager
+    def reading(self, *, actor: str | None = None) -> Iterator[Tx]:
+        """A read-only transaction that sees one moment."""
+        with self.database.reading(actor=actor or self.settings.actor) as tx:
+            yield tx
+
+    def seal(self) -> int:
+        """Seal what was committed into blocks; how many journal rows that were."""
+        sealed = 0
+        while count := self.run(seal, actor=HOUSE):
+            sealed += count
+        return sealed
+
+    def expire_due(self) -> int:
+        """End every hold and bounty whose time is over; how many that were."""
+        holds = self.run(expire_due_holds, actor=HOUSE)
+        return len(holds) + len(self.run(expire_due_bounties, actor=HOUSE))
+
+    def close(self) -> None:
+        """Let go of the database; the last user of an embedded one stops it."""
+        self._opened.close()
+
+    def __enter__(self) -> Economy:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self.seal()
+        finally:
+            self.close()
+
+    def _begin(self) -> None:
+        with self.reading() as tx:
+            if current(tx)[1] > 0:
+                return
+        # The same keys in every process: whoever comes second gets the first one's receipts.
+        self.perform(
+            [
+                Request(EnactPolicy(Policy()), HOUSE, "genesis policy"),
+                Request(RegisterActor("operator", "person", ("operator",)), HOUSE, "genesis operator"),
+            ]
+        )
+
+
+class Keeper:
+    """The background thread of a server: seals blocks, ends what is due."""
+
+    def __init__(self, economy: Economy) -> None:
+        self._economy = economy
+        self._stopping = Event()
+        self._thread = Thread(target=self._keep, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep house."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the round that is under way and end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._stopping.wait(self._economy.settings.seal_every_s):
+            try:
+                self._economy.expire_due()
+                self._economy.seal()
+            except Refusal as refusal:
+                log.warning("keeper waits", code=refusal.code, reason=str(refusal))
+            except Exception:
+                log.exception("keeper failed")

@@ -1,0 +1,194 @@
+"""What a caller can do in markets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from scidex.actors import ACTORS
+from scidex.core.db import Tx
+from scidex.core.journal import Receipt, Request, perform_one
+from scidex.core.machine import Kind, State, Whole, declare
+from scidex.entities import ENTITIES, EntityKey
+from scidex.exchange.markets import rules
+from scidex.exchange.markets.model import (
+    LISTINGS,
+    MARKETS,
+    POSITIONS,
+    TRADES,
+    CloseMarket,
+    MarketClosedReceipt,
+    MarketOpened,
+    OpenMarket,
+    Order,
+    PositionKey,
+    ResolveMarket,
+    Settled,
+    Traded,
+    VoidMarket,
+)
+from scidex.exchange.markets.store import find_market, find_position
+from scidex.ledger import ACCOUNTS, AccountKey, wallet_of
+from scidex.policy import current
+
+
+def _collateral(market: str) -> AccountKey:
+    return AccountKey(f"market:{market}", "collateral", "token")
+
+
+def _markets_to_open(command: OpenMarket, actor: str, state: State) -> list[str]:
+    listed = state.get(LISTINGS, command.artifact)
+    return [command.market] if listed is None else [command.market, listed]
+
+
+def _accounts_to_settle(command: ResolveMarket | VoidMarket, actor: str, state: State) -> list[AccountKey]:
+    market = state.get(MARKETS, command.market)
+    if market is None:
+        return []
+    owners = [wallet_of(key.owner) for key, _ in state.whole(POSITIONS, command.market)]
+    return [_collateral(command.market), AccountKey(market.funder, "wallet", "token"), *owners]
+
+
+_SETTLING: dict[Any, Any] = {
+    MARKETS: lambda command, actor, state: (command.market,),
+    POSITIONS: lambda command, actor, state: (Whole(command.market), PositionKey(command.market, actor)),
+    ACTORS: lambda command, actor, state: (actor,),
+    ACCOUNTS: _accounts_to_settle,
+}
+
+OPEN = declare(
+    Kind(
+        "market.open",
+        OpenMarket,
+        MarketOpened,
+        rules.open_market,
+        {
+            LISTINGS: lambda command, actor, state: (command.artifact,),
+            MARKETS: _markets_to_open,
+            ENTITIES: lambda command, actor, state: (command.artifact,),
+            ACCOUNTS: lambda command, actor, state: (wallet_of(actor), _collateral(command.market)),
+        },
+    )
+)
+ORDER = declare(
+    Kind(
+        "market.order",
+        Order,
+        Traded,
+        rules.place_order,
+        {
+            MARKETS: lambda command, actor, state: (command.market,),
+            POSITIONS: lambda command, actor, state: (PositionKey(command.market, actor),),
+            ACCOUNTS: lambda command, actor, state: (wallet_of(actor), _collateral(command.market)),
+        },
+    )
+)
+CLOSE = declare(
+    Kind(
+        "market.close",
+        CloseMarket,
+        MarketClosedReceipt,
+        rules.close_market,
+        {
+            MARKETS: lambda command, actor, state: (command.market,),
+            ACTORS: lambda command, actor, state: (actor,),
+        },
+    )
+)
+RESOLVE = declare(Kind("market.resolve", ResolveMarket, Settled, rules.resolve_market, _SETTLING))
+VOID = declare(
+    Kind(
+        "market.void",
+        VoidMarket,
+        Settled,
+        rules.void_market,
+        {**_SETTLING, TRADES: lambda command, actor, state: (Whole(command.market),)},
+    )
+)
+
+
+def open_market(
+    tx: Tx,
+    *,
+    market: str,
+    artifact: EntityKey,
+    question: str,
+    outcomes: Sequence[str] = ("yes", "no"),
+    liquidity: int,
+    prices: Sequence[int] | None = None,
+    closes_at: datetime | None = None,
+    key: str | None = None,
+) -> Receipt[MarketOpened]:
+    """Open a market whose maker the actor's wallet funds; liquidity in token parts, prices in 10^-12.
+
+    Refuses: NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountNotPositive, AmountTooLarge, StartPricesInvalid,
+    CloseTimeInvalid, UnknownEntity, MarketExists, ArtifactListed, UnknownAccount, InsufficientFunds, KeyReused.
+    """
+    command = OpenMarket(
+        market, artifact, question, tuple(outcomes), liquidity, tuple(prices) if prices else None, closes_at
+    )
+    return perform_one(tx, Request(command, tx.actor, key), *current(tx))
+
+
+def place_order(
+    tx: Tx,
+    *,
+    market: str,
+    outcome: str,
+    side: str = "buy",
+    shares: int | None = None,
+    spend: int | None = None,
+    limit_price: int | None = None,
+    key: str | None = None,
+) -> Receipt[Traded]:
+    """Buy by shares or by spend, or sell shares, all in parts, at an average price no worse than the limit (10^-12).
+
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall,
+    AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares, UnknownAccount,
+    InsufficientFunds, KeyReused.
+    """
+    order = Order(market, outcome, side, shares, spend, limit_price)
+    return perform_one(tx, Request(order, tx.actor, key), *current(tx))
+
+
+def quote(
+    tx: Tx,
+    *,
+    market: str,
+    outcome: str,
+    side: str = "buy",
+    shares: int | None = None,
+    spend: int | None = None,
+    limit_price: int | None = None,
+) -> rules.Fill:
+    """What the same order would do now, without trading; the funds of the actor are not looked at.
+
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall,
+    AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares.
+    """
+    found = find_market(tx, market)
+    rules.require_open(found, tx.now)
+    order = Order(market, outcome, side, shares, spend, limit_price)
+    return rules.fill_of(found, find_position(tx, found, tx.actor), order)
+
+
+def close_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[MarketClosedReceipt]:
+    """Take no more trades. Refuses: UnknownMarket, MarketClosed, MarketSettled, RoleNeeded, UnknownActor, KeyReused."""
+    return perform_one(tx, Request(CloseMarket(market), tx.actor, key), *current(tx))
+
+
+def resolve_market(tx: Tx, *, market: str, outcome: str, key: str | None = None) -> Receipt[Settled]:
+    """Decide the outcome and pay everybody out.
+
+    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, KeyReused.
+    """
+    return perform_one(tx, Request(ResolveMarket(market, outcome), tx.actor, key), *current(tx))
+
+
+def void_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[Settled]:
+    """End a market that cannot be decided, at its mean prices before the close.
+
+    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, KeyReused.
+    """
+    return perform_one(tx, Request(VoidMarket(market), tx.actor, key), *current(tx))

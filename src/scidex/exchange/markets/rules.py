@@ -1,0 +1,393 @@
+"""How a market opens, fills an order and ends: pure, on whole numbers; the curve itself is `lmsr`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from scidex.actors import require_role
+from scidex.core.clock import microseconds
+from scidex.core.machine import State
+from scidex.core.names import check_name
+from scidex.core.units import check_amount, format_amount
+from scidex.entities import require_entity
+from scidex.exchange.markets import lmsr
+from scidex.exchange.markets.model import (
+    LISTINGS,
+    MARKETS,
+    POSITIONS,
+    TRADES,
+    ArtifactListed,
+    CloseMarket,
+    CloseTimeInvalid,
+    InsufficientShares,
+    LimitPriceInvalid,
+    LiquidityInvalid,
+    Market,
+    MarketClosed,
+    MarketClosedReceipt,
+    MarketExists,
+    MarketOpened,
+    MarketSettled,
+    OpenMarket,
+    Order,
+    OrderSizeInvalid,
+    OrderTooSmall,
+    OutcomesInvalid,
+    Position,
+    PositionKey,
+    PriceMoved,
+    ResolveMarket,
+    ResolverHoldsPosition,
+    Settled,
+    SideInvalid,
+    StartPricesInvalid,
+    Trade,
+    Traded,
+    TradeKey,
+    UnknownMarket,
+    UnknownOutcome,
+    VoidMarket,
+)
+from scidex.ledger import AccountKey, balance_of, move, wallet_of
+from scidex.policy import Context, Policy
+
+
+class Fill(NamedTuple):
+    """What an order would do now: whole parts, and the prices after it.
+
+    `gross` is what the shares alone cost or bring; `paid` is the net that leaves the wallet, after `redeemed` complete
+    sets are sold back at one token each.
+    """
+
+    shares: int
+    redeemed: int
+    gross: int
+    paid: int
+    outstanding: tuple[int, ...]
+    prices: tuple[int, ...]
+
+
+def open_market(state: State, command: OpenMarket, context: Context) -> MarketOpened:
+    """Open a market and fund the maker's largest possible loss from the actor's wallet, rounded up.
+
+    Refuses: NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountTooLarge, StartPricesInvalid, CloseTimeInvalid,
+    UnknownEntity, MarketExists, ArtifactListed, UnknownAccount, InsufficientFunds.
+    """
+    name = check_name(command.market, "market")
+    check_name(command.question, "question", longest=1000)
+    _check_terms(command, context)
+    require_entity(state, command.artifact)
+    if state.get(MARKETS, name) is not None:
+        raise MarketExists(market=name)
+    listed = state.get(LISTINGS, command.artifact)
+    if listed is not None:
+        current = state.get(MARKETS, listed)
+        if current is not None and current.state in ("open", "closed"):
+            raise ArtifactListed(
+                entity_type=command.artifact.entity_type,
+                entity_id=command.artifact.entity_id,
+                market=listed,
+            )
+    count = len(command.outcomes)
+    offsets = lmsr.offsets_for(command.prices) if command.prices else (0,) * count
+    none = (0,) * count
+    market = Market(
+        market=name,
+        artifact=command.artifact,
+        question=command.question,
+        outcomes=command.outcomes,
+        liquidity=command.liquidity,
+        offsets=offsets,
+        shares=none,
+        prices=lmsr.prices_of(none, command.liquidity, offsets),
+        subsidy=lmsr.subsidy(command.liquidity, offsets),
+        funder=f"actor:{context.actor}",
+        state="open",
+        trades=0,
+        at_risk=0,
+        opened_at=context.now,
+        moved_at=context.now,
+        closes_at=command.closes_at,
+        ended_at=None,
+        outcome=None,
+        maker_result=None,
+    )
+    move(state, context, wallet_of(context.actor), market.collateral, market.subsidy, "market subsidy")
+    state.put(MARKETS, name, market)
+    state.put(LISTINGS, command.artifact, name)
+    return MarketOpened(name, market.subsidy, market.prices)
+
+
+def _check_terms(command: OpenMarket, context: Context) -> None:
+    policy: Policy = context.policy
+    count = len(command.outcomes)
+    if not 2 <= count <= policy.market_outcomes_max or len(set(command.outcomes)) != count:
+        raise OutcomesInvalid(most=policy.market_outcomes_max, given=", ".join(command.outcomes)[:80] or "none")
+    for outcome in command.outcomes:
+        check_name(outcome, "outcome")
+    check_amount(command.liquidity, field="liquidity")
+    if command.liquidity < policy.market_liquidity_min * 1_000_000:
+        raise LiquidityInvalid(given=format_amount(command.liquidity), least=policy.market_liquidity_min)
+    if command.prices is not None:
+        least = int(policy.market_start_price_min * lmsr.PRICE_ONE)
+        problem = None
+        if len(command.prices) != count:
+            problem = f"{len(command.prices)} were given for {count} outcomes"
+        elif min(command.prices) < least:
+            problem = f"the smallest given is {min(command.prices) / lmsr.PRICE_ONE:g}"
+        elif sum(command.prices) != lmsr.PRICE_ONE:
+            problem = f"they sum to {sum(command.prices) / lmsr.PRICE_ONE:.12g}"
+        if problem:
+            raise StartPricesInvalid(least=policy.market_start_price_min, problem=problem)
+    if command.closes_at is not None and (command.closes_at.tzinfo is None or command.closes_at <= context.now):
+        raise CloseTimeInvalid(closes_at=command.closes_at.isoformat())
+
+
+def place_order(state: State, order: Order, context: Context) -> Traded:
+    """Fill an order against the maker, now and whole.
+
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall,
+    AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares, UnknownAccount,
+    InsufficientFunds.
+    """
+    market = require_market(state, order.market)
+    require_open(market, context.now)
+    key = PositionKey(order.market, context.actor)
+    position = state.get(POSITIONS, key) or Position(*key, (0,) * len(market.outcomes), 0, 0, None)
+    fill = fill_of(market, position, order)
+    wallet = wallet_of(context.actor)
+    if fill.paid > 0:
+        move(state, context, wallet, market.collateral, fill.paid, "trade")
+    elif fill.paid < 0:
+        move(state, context, market.collateral, wallet, -fill.paid, "trade")
+    holding = tuple(
+        held + after - before
+        for held, before, after in zip(position.shares, market.shares, fill.outstanding, strict=True)
+    )
+    paid = position.paid + fill.paid
+    at_risk = max(0, paid - min(holding))
+    state.put(POSITIONS, key, Position(*key, holding, paid, at_risk, None))
+    number = market.trades + 1
+    state.put(
+        MARKETS,
+        order.market,
+        market._replace(
+            shares=fill.outstanding,
+            prices=fill.prices,
+            trades=number,
+            moved_at=context.now,
+            at_risk=market.at_risk + at_risk - position.at_risk,
+        ),
+    )
+    filled = (fill.shares, fill.redeemed, fill.paid, fill.prices)
+    state.put(
+        TRADES,
+        TradeKey(order.market, number),
+        Trade(order.market, number, context.now, context.actor, order.outcome, order.side, *filled),
+    )
+    return Traded(order.market, number, order.outcome, order.side, *filled, holding)
+
+
+def fill_of(market: Market, position: Position, order: Order) -> Fill:
+    """What an order would do in this market to this position.
+
+    A purchase of D shares of one outcome by somebody who holds x <= D of every other first sells those back. That
+    moves the price exactly as buying outright, and x shares of every outcome are worth x tokens, so the net price is
+    charge(D) - x with a single rounding. A spend says how large the push is: the shares that it buys outright.
+    Refuses: UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall, AmountNotPositive, AmountTooLarge,
+    LimitPriceInvalid, PriceMoved, InsufficientShares.
+    """
+    if order.outcome not in market.outcomes:
+        raise UnknownOutcome(market=market.market, outcome=order.outcome, known=", ".join(market.outcomes)[:200])
+    if order.side not in ("buy", "sell"):
+        raise SideInvalid(side=order.side)
+    if order.limit_price is not None and not 0 <= order.limit_price <= lmsr.PRICE_ONE:
+        raise LimitPriceInvalid(given=order.limit_price / lmsr.PRICE_ONE)
+    which = market.outcomes.index(order.outcome)
+    fill = _buy(market, position, order, which) if order.side == "buy" else _sell(market, position, order, which)
+    _check_limit(order, fill)
+    return fill
+
+
+def _buy(market: Market, position: Position, order: Order, which: int) -> Fill:
+    curve = (market.shares, market.liquidity, market.offsets)
+    if (order.shares is None) == (order.spend is None):
+        raise OrderSizeInvalid()
+    if order.shares is not None:
+        shares = check_amount(order.shares, field="shares")
+    else:
+        spend = check_amount(order.spend or 0, field="spend")
+        shares = lmsr.shares_bought(*curve, which, spend)
+        if shares == 0:
+            raise OrderTooSmall(given=format_amount(spend))
+    check_amount(market.shares[which] + shares, field="shares outstanding after the order")
+    gross = lmsr.charge(*curve, which, shares)
+    redeemed = min(shares, *(held for other, held in enumerate(position.shares) if other != which))
+    outstanding = tuple(
+        held + shares - redeemed if other == which else held - redeemed for other, held in enumerate(market.shares)
+    )
+    prices = lmsr.prices_of(outstanding, market.liquidity, market.offsets)
+    return Fill(shares, redeemed, gross, gross - redeemed, outstanding, prices)
+
+
+def _sell(market: Market, position: Position, order: Order, which: int) -> Fill:
+    if order.shares is None or order.spend is not None:
+        raise OrderSizeInvalid()
+    shares = check_amount(order.shares, field="shares")
+    if shares > position.shares[which]:
+        raise InsufficientShares(
+            owner=position.owner,
+            market=market.market,
+            outcome=order.outcome,
+            held=format_amount(position.shares[which]),
+            needed=format_amount(shares),
+        )
+    gross = lmsr.payout(market.shares, market.liquidity, market.offsets, which, shares)
+    outstanding = tuple(held - shares if other == which else held for other, held in enumerate(market.shares))
+    prices = lmsr.prices_of(outstanding, market.liquidity, market.offsets)
+    return Fill(shares, 0, gross, -gross, outstanding, prices)
+
+
+def _check_limit(order: Order, fill: Fill) -> None:
+    if order.limit_price is None:
+        return
+    average, bound = fill.gross * lmsr.PRICE_ONE, order.limit_price * fill.shares
+    if average > bound if order.side == "buy" else average < bound:
+        raise PriceMoved(price=f"{fill.gross / fill.shares:.9g}", limit=f"{order.limit_price / lmsr.PRICE_ONE:.9g}")
+
+
+def close_market(state: State, command: CloseMarket, context: Context) -> MarketClosedReceipt:
+    """Take no more trades from now on.
+
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, RoleNeeded, UnknownActor.
+    """
+    market = require_market(state, command.market)
+    require_role(state, context, "resolver")
+    require_open(market, context.now)
+    state.put(MARKETS, market.market, market._replace(state="closed", ended_at=context.now))
+    return MarketClosedReceipt(market.market, market.prices)
+
+
+def resolve_market(state: State, command: ResolveMarket, context: Context) -> Settled:
+    """Pay the winners out of the collateral and return the rest to the maker's funder.
+
+    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition.
+    """
+    market = _require_settler(state, context, command.market)
+    if command.outcome not in market.outcomes:
+        raise UnknownOutcome(market=market.market, outcome=command.outcome, known=", ".join(market.outcomes)[:200])
+    winner = market.outcomes.index(command.outcome)
+    prices = tuple(lmsr.PRICE_ONE if other == winner else 0 for other in range(len(market.outcomes)))
+    settled = _pay_out(state, context, market, prices, command.outcome)
+    # The maker's result depends on the first and the last price alone, whatever the path; each trade was rounded by
+    # less than one part in the maker's favour.
+    exact = lmsr.maker_result(market.shares, market.liquidity, market.offsets, winner)
+    slack = 1 + 1e-9 * abs(exact)
+    assert -slack <= settled.maker_result - exact <= market.trades + slack, (settled.maker_result, exact)
+    return settled
+
+
+def void_market(state: State, command: VoidMarket, context: Context) -> Settled:
+    """Pay every share the mean price of its outcome over the policy's window before the close.
+
+    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition.
+    """
+    market = _require_settler(state, context, command.market)
+    trades = [trade for _, trade in state.whole(TRADES, market.market)]
+    prices = mean_prices(market, trades, _end_of_trading(market, context.now), context.policy.void_window_s)
+    return _pay_out(state, context, market, prices, None)
+
+
+def _require_settler(state: State, context: Context, name: str) -> Market:
+    market = require_market(state, name)
+    require_role(state, context, "resolver")
+    if market.state not in ("open", "closed"):
+        raise MarketSettled(
+            market=name, state=market.state, since=market.ended_at.isoformat() if market.ended_at else "?"
+        )
+    position = state.get(POSITIONS, PositionKey(name, context.actor))
+    if position is not None and any(position.shares):
+        raise ResolverHoldsPosition(actor=context.actor, market=name)
+    return market
+
+
+def _pay_out(state: State, context: Context, market: Market, prices: tuple[int, ...], outcome: str | None) -> Settled:
+    payouts = []
+    for key, position in state.whole(POSITIONS, market.market):
+        value = sum(held * price for held, price in zip(position.shares, prices, strict=True))
+        payout = value // lmsr.PRICE_ONE
+        if payout:
+            move(state, context, market.collateral, wallet_of(key.owner), payout, "market payout")
+            payouts.append((key.owner, payout))
+        state.put(POSITIONS, key, position._replace(at_risk=0, payout=payout))
+    returned = balance_of(state, market.collateral)
+    if returned:
+        funder = AccountKey(market.funder, "wallet", "token")
+        move(state, context, market.collateral, funder, returned, "market subsidy returned")
+    result = returned - market.subsidy
+    state.put(
+        MARKETS,
+        market.market,
+        market._replace(
+            state="resolved" if outcome is not None else "void",
+            at_risk=0,
+            ended_at=context.now,
+            outcome=outcome,
+            maker_result=result,
+        ),
+    )
+    return Settled(market.market, outcome, prices, tuple(payouts), returned, result)
+
+
+def mean_prices(market: Market, trades: list[Trade], until: datetime, window_s: int) -> tuple[int, ...]:
+    """Time-weighted mean price of each outcome over the last `window_s` seconds of trading, in 10^-12.
+
+    Each price counts for as long as it stood; rounded down, the first outcome takes what is missing to one. A market
+    that ended in the instant in which it opened gives its last prices.
+    """
+    start = max(market.opened_at, until - timedelta(seconds=window_s))
+    steps = [
+        (
+            market.opened_at,
+            lmsr.prices_of((0,) * len(market.outcomes), market.liquidity, market.offsets),
+        )
+    ]
+    steps += [(trade.at, trade.prices) for trade in trades]
+    sums = [0] * len(market.outcomes)
+    total = 0
+    for (begins, prices), (ends, _) in zip(steps, [*steps[1:], (until, ())], strict=True):
+        lasted = microseconds(min(ends, until)) - microseconds(max(begins, start))
+        if lasted > 0:
+            total += lasted
+            sums = [found + price * lasted for found, price in zip(sums, prices, strict=True)]
+    if total == 0:
+        return market.prices
+    means = [found // total for found in sums]
+    means[0] += lmsr.PRICE_ONE - sum(means)
+    return tuple(means)
+
+
+def _end_of_trading(market: Market, now: datetime) -> datetime:
+    if market.ended_at is not None:
+        return market.ended_at
+    return now if market.closes_at is None else min(now, market.closes_at)
+
+
+def require_market(state: State, name: str) -> Market:
+    """The market of that id. Refuses: UnknownMarket."""
+    market = state.get(MARKETS, name)
+    if market is None:
+        raise UnknownMarket(market=name)
+    return market
+
+
+def require_open(market: Market, now: datetime) -> None:
+    """Pass if the market takes trades. Refuses: MarketClosed, MarketSettled."""
+    if market.open_at(now):
+        return
+    since = market.ended_at or market.closes_at
+    facts = {"market": market.market, "since": since.isoformat() if since else "?"}
+    if market.state in ("resolved", "void"):
+        raise MarketSettled(state=market.state, **facts)
+    raise MarketClosed(state="closed", **facts)

@@ -1,0 +1,182 @@
+"""What a caller can do with budgets. The three functions of the specification need no open transaction: without one
+they use the database of the settings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from scidex.actors import ACTORS
+from scidex.core.db import Tx
+from scidex.core.default import reading_tx, run_in_tx
+from scidex.core.journal import Receipt, Request, perform_one
+from scidex.core.machine import Kind, State, declare
+from scidex.entities import ENTITIES, EntityKey, find_entity
+from scidex.exchange.markets import lmsr
+from scidex.exchange.resource_allocator import rules
+from scidex.exchange.resource_allocator.model import (
+    ALLOCATIONS,
+    CYCLES,
+    AllocatePool,
+    Claim,
+    CycleKey,
+    Ingredient,
+    PoolAllocated,
+    RecordSpending,
+    ResourceBudget,
+    SpendingRecorded,
+)
+from scidex.exchange.resource_allocator.store import Standing, find_standings
+from scidex.ledger import ACCOUNTS, AccountKey
+from scidex.policy import Policy, current
+
+
+def _accounts_to_allocate(command: AllocatePool, actor: str, state: State) -> list[AccountKey]:
+    budgets = [rules.budget_account(claim.artifact, command.unit) for claim in command.claims]
+    return [rules.pool_account(command.pool, command.unit), *budgets]
+
+
+ALLOCATE = declare(
+    Kind(
+        "budget.allocate",
+        AllocatePool,
+        PoolAllocated,
+        rules.allocate_pool,
+        {
+            CYCLES: lambda command, actor, state: (CycleKey(command.pool, command.unit, command.cycle),),
+            ALLOCATIONS: lambda command, actor, state: (),
+            ACTORS: lambda command, actor, state: (actor,),
+            ACCOUNTS: _accounts_to_allocate,
+        },
+        gathered=("claims",),
+    )
+)
+SPEND = declare(
+    Kind(
+        "budget.spend",
+        RecordSpending,
+        SpendingRecorded,
+        rules.record_spending,
+        {
+            ACTORS: lambda command, actor, state: (actor,),
+            ENTITIES: lambda command, actor, state: (command.artifact,),
+            ACCOUNTS: lambda command, actor, state: (
+                rules.budget_account(command.artifact, command.unit),
+                rules.spent_account(command.unit),
+            ),
+        },
+    )
+)
+
+
+def compute_resource_budget(
+    artifact_id: str, artifact_type: str | None = None, *, tx: Tx | None = None
+) -> ResourceBudget:
+    """The capital-weighted budget of an artifact now, in tokens, with every ingredient, its source and its age.
+
+    Refuses: UnknownEntity, EntityAmbiguous (when no type is given).
+    """
+    if tx is None:
+        with reading_tx() as inside:
+            return compute_resource_budget(artifact_id, artifact_type, tx=inside)
+    entity = find_entity(tx, entity_id=artifact_id, entity_type=artifact_type)
+    policy, version = current(tx)
+    (standing,) = find_standings(tx, policy, entity_type=entity.entity_type, entity_id=entity.entity_id, limit=1)
+    return _budget_of(standing, policy, version, tx.now)
+
+
+def get_resource_budget_rankings(
+    artifact_type: str | None = None, limit: int = 20, *, offset: int = 0, tx: Tx | None = None
+) -> list[ResourceBudget]:
+    """A page of artifacts, the largest budget first, ties by type and id."""
+    if tx is None:
+        with reading_tx() as inside:
+            return get_resource_budget_rankings(artifact_type, limit, offset=offset, tx=inside)
+    policy, version = current(tx)
+    found = find_standings(tx, policy, entity_type=artifact_type, offset=offset, limit=limit)
+    return [_budget_of(standing, policy, version, tx.now) for standing in found]
+
+
+def record_resource_spending(
+    artifact_id: str,
+    amount: int,
+    *,
+    artifact_type: str | None = None,
+    unit: str = "llm_standard",
+    note: str = "",
+    key: str | None = None,
+    tx: Tx | None = None,
+) -> Receipt[SpendingRecorded]:
+    """Take `amount` parts of the unit out of an artifact's budget as spent, into `resource_allocations`.
+
+    Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, UnknownEntity, EntityAmbiguous, RoleNeeded, UnknownActor,
+    BudgetExhausted, KeyReused.
+    """
+
+    def work(tx: Tx) -> Receipt[SpendingRecorded]:
+        entity = find_entity(tx, entity_id=artifact_id, entity_type=artifact_type)
+        command = RecordSpending(entity.key, unit, amount, note)
+        return perform_one(tx, Request(command, tx.actor, key), *current(tx))
+
+    return work(tx) if tx is not None else run_in_tx(work)
+
+
+def allocate_pool(
+    tx: Tx,
+    *,
+    pool: str,
+    unit: str,
+    cycle: str,
+    artifact_type: str | None = None,
+    amount: int | None = None,
+    floor: int | None = None,
+    key: str | None = None,
+) -> Receipt[PoolAllocated]:
+    """Share a pool among all artifacts (of a type) that claim anything now, and move the grants.
+
+    Amounts are parts of the unit; no amount means all that the pool can spend. Refuses: NameInvalid, UnknownUnit,
+    RoleNeeded, UnknownActor, CycleAllocated, NoClaims, RateMissing, AmountNotPositive, AmountTooLarge, PoolEmpty,
+    PoolBelowFloors, KeyReused.
+    """
+    policy, version = current(tx)
+    claims = tuple(
+        Claim(EntityKey(found.entity_type, found.entity_id), found.demand, found.bounty, found.price)
+        for found in find_standings(tx, policy, entity_type=artifact_type, limit=None)
+        if found.budget > 0
+    )
+    command = AllocatePool(pool, unit, cycle, claims, artifact_type, amount, floor)
+    return perform_one(tx, Request(command, tx.actor, key), policy, version)
+
+
+def _budget_of(standing: Standing, policy: Policy, version: int, now: datetime) -> ResourceBudget:
+    def age_s(since: datetime | None) -> float | None:
+        return None if since is None else max(0.0, (now - since).total_seconds())
+
+    demand = standing.demand / 1_000_000
+    bounty = standing.bounty / 1_000_000
+    price = None if standing.price is None else standing.price / lmsr.PRICE_ONE
+    traded = f"market {standing.market}" if standing.market else "no market"
+    ingredients: dict[str, Any] = {
+        "demand": Ingredient(demand, f"capital at risk in {traded}", age_s(standing.market_moved_at)),
+        "price": Ingredient(price, f"price of the first outcome of {traded}", age_s(standing.market_moved_at)),
+        "bounty_tokens": Ingredient(bounty, "tokens remaining in open bounties", age_s(standing.bounty_moved_at)),
+    }
+    return ResourceBudget(
+        artifact_type=standing.entity_type,
+        artifact_id=standing.entity_id,
+        title=standing.title,
+        demand=demand,
+        price=price,
+        bounty_tokens=bounty,
+        uncertainty=_uncertainty(standing.price),
+        base=float(policy.demand_weight) * demand + bounty,
+        budget=standing.budget / 1_000_000,
+        policy_version=version,
+        as_of=now,
+        market=standing.market,
+        ingredients=ingredients,
+    )
+
+
+def _uncertainty(price: int | None) -> float | None:
+    return None if price is None else (lmsr.PRICE_ONE - abs(2 * price - lmsr.PRICE_ONE)) / lmsr.PRICE_ONE

@@ -1,0 +1,157 @@
+"""The SQL of the allocator."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from scidex.core.db import Tx
+from scidex.core.journal import bind
+from scidex.entities import EntityKey
+from scidex.exchange.resource_allocator.model import (
+    ALLOCATIONS,
+    CYCLES,
+    AllocationKey,
+    AllocationRow,
+    Cycle,
+    CycleKey,
+)
+from scidex.policy import Policy
+
+_CYCLE = "pool, unit, cycle, number, at, amount, granted, claims, theta"
+_ALLOCATION = (
+    "number, line, created_at, sort, artifact_type, artifact_id, unit, amount, actor, policy_version, pool, cycle,"
+    " demand, bounty, price, claim, floor, cap, binding, note"
+)
+
+
+def load_cycles(tx: Tx, keys: Collection[CycleKey]) -> list[tuple[CycleKey, Cycle]]:
+    """Sharings by pool, unit and cycle; they never change once they are there."""
+    rows = tx.execute(
+        f"SELECT {_CYCLE} FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (pool, unit, cycle)"
+        " JOIN allocation_cycle USING (pool, unit, cycle)",
+        [list(column) for column in zip(*keys, strict=True)],
+    )
+    return [(CycleKey(*row[:3]), Cycle._make(row)) for row in rows]
+
+
+def insert_cycles(tx: Tx, rows: Mapping[CycleKey, Cycle]) -> None:
+    """New sharings."""
+    tx.execute(
+        f"INSERT INTO allocation_cycle ({_CYCLE})"
+        " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::bigint[],"
+        " %s::bigint[], %s::integer[], %s::text[])",
+        [list(column) for column in zip(*rows.values(), strict=True)],
+    )
+
+
+def scan_cycles(tx: Tx) -> Iterator[tuple[CycleKey, Cycle]]:
+    """Every sharing."""
+    for row in tx.execute(f"SELECT {_CYCLE} FROM allocation_cycle"):
+        yield CycleKey(*row[:3]), Cycle._make(row)
+
+
+def insert_allocations(tx: Tx, rows: Mapping[AllocationKey, AllocationRow]) -> None:
+    """New grants and spendings."""
+    tx.execute(
+        f"INSERT INTO resource_allocations ({_ALLOCATION})"
+        " SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],"
+        " %s::text[], %s::bigint[], %s::text[], %s::integer[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],"
+        " %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])",
+        [list(column) for column in zip(*((*row[:4], *row.artifact, *row[5:]) for row in rows.values()), strict=True)],
+    )
+
+
+def _allocation(row: Sequence[Any]) -> AllocationRow:
+    return AllocationRow._make((*row[:4], EntityKey(row[4], row[5]), *row[6:]))
+
+
+def scan_allocations(tx: Tx) -> Iterator[tuple[AllocationKey, AllocationRow]]:
+    """Every grant and spending."""
+    for row in tx.execute(f"SELECT {_ALLOCATION} FROM resource_allocations"):
+        yield AllocationKey(*row[:2]), _allocation(row)
+
+
+def find_allocations(tx: Tx, *, artifact: EntityKey, limit: int = 100) -> list[AllocationRow]:
+    """An artifact's grants and spendings, newest first."""
+    rows = tx.execute(
+        f"SELECT {_ALLOCATION} FROM resource_allocations WHERE (artifact_type, artifact_id) = (%s, %s)"
+        " ORDER BY number DESC, line LIMIT %s",
+        [*artifact, limit],
+    )
+    return [_allocation(row) for row in rows]
+
+
+def find_cycles(tx: Tx, *, pool: str | None = None, limit: int = 100) -> list[Cycle]:
+    """Sharings, newest first."""
+    rows = tx.execute(
+        f"SELECT {_CYCLE} FROM allocation_cycle WHERE (%s::text IS NULL OR pool = %s) ORDER BY number DESC LIMIT %s",
+        [pool, pool, limit],
+    )
+    return [Cycle._make(row) for row in rows]
+
+
+class Standing(NamedTuple):
+    """An artifact's capital as the tables have it now: token parts, price in 10^-12, and when each last changed."""
+
+    entity_type: str
+    entity_id: str
+    title: str
+    market: str | None
+    demand: int
+    price: int | None
+    market_moved_at: datetime | None
+    bounty: int
+    bounty_moved_at: datetime | None
+    budget: int
+
+
+# The claim is computed a second time here, in exact decimals, so that the server can rank without sending every row;
+# a test holds it equal to `rules.claim_of`.
+_STANDINGS = """
+SELECT entity_type, entity_id, title, live.market, coalesce(live.at_risk, 0), live.prices[1], live.moved_at,
+       coalesce(offered.tokens, 0)::bigint, offered.moved_at,
+       floor((%(demand_weight)s::numeric * coalesce(live.at_risk, 0) + coalesce(offered.tokens, 0))
+         * (%(certainty_factor)s::numeric + %(uncertainty_factor)s::numeric
+            * coalesce(1 - 2 * abs(live.prices[1]::numeric / 1000000000000 - 0.5), 0)))::bigint AS budget
+FROM entity
+LEFT JOIN market_listing AS listing ON (listing.artifact_type, listing.artifact_id) = (entity_type, entity_id)
+LEFT JOIN market AS live ON live.market = listing.market AND live.state IN ('open', 'closed')
+LEFT JOIN (
+  SELECT artifact_type, artifact_id, sum(remaining) AS tokens, max(offered_at) AS moved_at
+  FROM bounty WHERE state = 'open' AND expires_at > %(now)s GROUP BY artifact_type, artifact_id
+) AS offered ON (offered.artifact_type, offered.artifact_id) = (entity_type, entity_id)
+WHERE (%(entity_type)s::text IS NULL OR entity_type = %(entity_type)s)
+  AND (%(entity_id)s::text IS NULL OR entity_id = %(entity_id)s)
+"""
+
+
+def find_standings(
+    tx: Tx,
+    policy: Policy,
+    *,
+    entity_type: str | None = None,
+    entity_id: str | None = None,
+    offset: int = 0,
+    limit: int | None = 100,
+) -> list[Standing]:
+    """Artifacts with their capital, the largest budget first, ties by type and id."""
+    rows = tx.execute(
+        _STANDINGS + " ORDER BY budget DESC, entity_type, entity_id LIMIT %(limit)s OFFSET %(offset)s",
+        {
+            "demand_weight": policy.demand_weight,
+            "certainty_factor": policy.certainty_factor,
+            "uncertainty_factor": policy.uncertainty_factor,
+            "now": tx.now,
+            "entity_type": entity_type,
+            "entity_id": entity_id,
+            "limit": limit,
+            "offset": offset,
+        },
+    )
+    return [Standing._make(row) for row in rows]
+
+
+bind(CYCLES, load=load_cycles, insert=insert_cycles, scan=scan_cycles)
+bind(ALLOCATIONS, insert=insert_allocations, scan=scan_allocations)

@@ -1,0 +1,136 @@
+"""The books against the journal: every invariant, the chain, and every table against the journal run again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from scidex.core.db import Tx
+from scidex.core.journal import BINDINGS, Entry
+from scidex.core.machine import Table
+from scidex.core.seal import check_chain
+from scidex.exchange import bounties, markets
+from scidex.lab.model import Finding
+from scidex.lab.world import TABLES, World
+from scidex.ledger import ACCOUNTS, HOLDS, AccountKey, sums_by_unit
+
+Tables = dict[Table[Any, Any], dict[Any, Any]]
+"""Rows by table and key."""
+CHECKS = ("ledger", "holds", "markets", "bounties", "chain", "journal", "tables")
+"""In the order in which they run: invariants on the tables alone, the sealed chain, then the replay."""
+
+_JOURNAL = "SELECT number, at, actor, key, kind, policy, command, receipt FROM journal ORDER BY number"
+
+
+def read_tables(tx: Tx) -> Tables:
+    """Every row of every table of the state."""
+    return {table: dict(BINDINGS[table].scan(tx)) for table in TABLES}
+
+
+def check_ledger(tx: Tx, tables: Tables) -> Iterator[Finding]:
+    """Every unit sums to zero; no account outside its allowed sign; holds within balances."""
+    for unit, total in sums_by_unit(tx).items():
+        if total:
+            yield Finding("ledger", f"unit {unit}", f"the balances sum to {total} parts, not 0")
+    for key, account in tables[ACCOUNTS].items():
+        if account.held < 0 or (key.purpose != "issuance" and account.balance < account.held):
+            yield Finding("ledger", f"ledger_account {key}", f"holds {account.held} of a balance of {account.balance}")
+
+
+def check_holds(tables: Tables) -> Iterator[Finding]:
+    """What an account has set aside is the sum of its pending holds."""
+    pending: Counter[AccountKey] = Counter()
+    for hold in tables[HOLDS].values():
+        if hold.state == "pending":
+            pending[hold.debit] += hold.amount
+    for key, account in tables[ACCOUNTS].items():
+        if account.held != pending[key]:
+            yield Finding(
+                "holds",
+                f"ledger_account {key}",
+                f"has {account.held} set aside and its pending holds sum to {pending[key]}",
+            )
+
+
+def check_markets(tables: Tables) -> Iterator[Finding]:
+    """Collateral covers the largest payout, prices sum to one, outstanding shares are those of the positions."""
+    held: dict[str, list[int]] = {}
+    for position in tables[markets.POSITIONS].values():
+        found = held.setdefault(position.market, [0] * len(position.shares))
+        for which, shares in enumerate(position.shares):
+            found[which] += shares
+    for name, market in tables[markets.MARKETS].items():
+        row = f"market {name}"
+        account = tables[ACCOUNTS].get(market.collateral)
+        collateral = account.balance if account else 0
+        if market.state in ("open", "closed") and collateral < max(market.shares):
+            yield Finding("markets", row, f"has {collateral} for a payout of up to {max(market.shares)}")
+        if market.state in ("resolved", "void") and collateral:
+            yield Finding("markets", row, f"is settled and still has {collateral}")
+        if sum(market.prices) != markets.lmsr.PRICE_ONE:
+            yield Finding("markets", row, f"its prices sum to {sum(market.prices)} parts of 10^-12")
+        if tuple(held.get(name, [0] * len(market.shares))) != market.shares:
+            yield Finding("markets", row, "its outstanding shares are not those of its positions")
+
+
+def check_bounties(tables: Tables) -> Iterator[Finding]:
+    """What remains of a bounty is what lies in its escrow."""
+    for name, bounty in tables[bounties.BOUNTIES].items():
+        account = tables[ACCOUNTS].get(bounty.escrow)
+        escrow = account.balance if account else 0
+        if escrow != bounty.remaining:
+            yield Finding("bounties", f"bounty {name}", f"has {bounty.remaining} and {escrow} in escrow")
+
+
+def check_sealed(tx: Tx) -> Iterator[Finding]:
+    """The hash chain holds and every sealed row is as it was sealed."""
+    for line in check_chain(tx):
+        row, _, problem = line.partition(": ")
+        yield Finding("chain", row, problem)
+
+
+def replay_journal(tx: Tx, world: World, progress: Callable[[int], None]) -> Iterator[Finding]:
+    """Every journal row decided again, in order, with the receipts compared."""
+    with tx.connection.cursor(name="audit") as cursor:
+        cursor.itersize = 5_000
+        cursor.execute(_JOURNAL)
+        for done, row in enumerate(cursor, start=1):
+            entry = Entry(*row)
+            problem = world.replay(entry)
+            if problem:
+                yield Finding("journal", f"journal {entry.number}", problem)
+            if done % 1_000 == 0:
+                progress(done)
+
+
+def compare_tables(world: World, tables: Tables) -> Iterator[Finding]:
+    """Every row of every table against the world that the journal gives."""
+    for table in TABLES:
+        expected, found = world.state.rows(table), tables[table]
+        for key in sorted(expected.keys() | found.keys()):
+            row = f"{table.name} {name_of(key)}"
+            if key not in found:
+                yield Finding("tables", row, "is missing; the journal made it")
+            elif key not in expected:
+                yield Finding("tables", row, "is there, and no journal row made it")
+            elif found[key] != expected[key]:
+                yield Finding("tables", row, _difference(found[key], expected[key]))
+
+
+def name_of(key: Any) -> str:
+    """A row's key as people write it."""
+    if isinstance(key, AccountKey):
+        return str(key)
+    return " ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+def _difference(found: Any, expected: Any) -> str:
+    if not hasattr(found, "_fields"):
+        return f"is {found!s:.80}, the journal says {expected!s:.80}"
+    changed = [
+        f"{name} is {mine!s:.80}, the journal says {theirs!s:.80}"
+        for name, mine, theirs in zip(found._fields, found, expected, strict=True)
+        if mine != theirs
+    ]
+    return "; ".join(changed)
