@@ -1,0 +1,232 @@
+"""Markets from outside."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from scidex.core.journal import Receipt
+from scidex.core.units import TOKEN
+from scidex.exchange.markets import PRICE_DECIMALS, Fill, Market, Position, Trade
+from scidex.views.base import Done, View, done, tokens
+
+_PRICE_ONE = 10**PRICE_DECIMALS
+
+
+class Prices(View):
+    """A market's prices now."""
+
+    market: str
+    artifact_type: str
+    artifact_id: str
+    state: str
+    price: float = Field(description="price of the first outcome, which stands for the artifact")
+    prices: dict[str, float] = Field(description="price of every outcome; they sum to 1")
+    trades: int
+    as_of: datetime = Field(description="when this was read")
+    age_s: float = Field(description="seconds since the price last moved")
+
+
+class MarketView(View):
+    """A market with its terms and where it stands."""
+
+    market: str
+    artifact_type: str
+    artifact_id: str
+    question: str
+    outcomes: list[str]
+    state: str
+    prices: dict[str, float]
+    shares: dict[str, float] = Field(description="shares outstanding per outcome")
+    liquidity: float
+    subsidy: float = Field(description="the most that the maker can lose, in tokens, funded at the start")
+    funder: str
+    capital_at_risk: float = Field(description="worst-case loss of all its positions, in tokens")
+    trades: int
+    opened_at: datetime
+    closes_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+    maker_result: float | None
+
+
+class TradeView(View):
+    """One trade, with the prices after it: the price history."""
+
+    market: str
+    trade: int
+    at: datetime
+    actor: str
+    outcome: str
+    side: str
+    shares: float
+    redeemed: float = Field(description="shares of every other outcome that were sold back first")
+    paid: float = Field(description="net tokens that left the trader's wallet; negative if they came in")
+    prices: dict[str, float]
+
+
+class OrderReceipt(Done):
+    """What an order did."""
+
+    market: str
+    trade: int
+    outcome: str
+    side: str
+    shares: float
+    redeemed: float
+    paid: float
+    average_price: float = Field(description="tokens per share, before what was sold back")
+    prices: dict[str, float]
+    position: dict[str, float] = Field(description="the trader's shares after the trade")
+
+
+class Quote(View):
+    """What an order would do now; nothing has been traded."""
+
+    market: str
+    outcome: str
+    side: str
+    shares: float
+    redeemed: float
+    paid: float
+    average_price: float
+    prices: dict[str, float]
+
+
+class PositionView(View):
+    """Somebody's shares in a market."""
+
+    market: str
+    actor: str
+    shares: list[float] = Field(description="shares per outcome, in the market's order")
+    paid: float
+    capital_at_risk: float
+    payout: float | None
+
+
+class SettledReceipt(Done):
+    """Who was paid what when a market ended."""
+
+    market: str
+    outcome: str | None
+    payouts: dict[str, float]
+    returned: float = Field(description="what went back to the maker's funder")
+    maker_result: float
+
+
+def _by_outcome(market: Market, parts: tuple[int, ...], one: int) -> dict[str, float]:
+    return {outcome: value / one for outcome, value in zip(market.outcomes, parts, strict=True)}
+
+
+def prices_of(market: Market, now: datetime) -> Prices:
+    """A market's prices at the moment in which they were read."""
+    return Prices(
+        market=market.market,
+        artifact_type=market.artifact.entity_type,
+        artifact_id=market.artifact.entity_id,
+        state=market.state,
+        price=market.prices[0] / _PRICE_ONE,
+        prices=_by_outcome(market, market.prices, _PRICE_ONE),
+        trades=market.trades,
+        as_of=now,
+        age_s=max(0.0, (now - market.moved_at).total_seconds()),
+    )
+
+
+def market_view(market: Market) -> MarketView:
+    """A market row."""
+    return MarketView(
+        market=market.market,
+        artifact_type=market.artifact.entity_type,
+        artifact_id=market.artifact.entity_id,
+        question=market.question,
+        outcomes=list(market.outcomes),
+        state=market.state,
+        prices=_by_outcome(market, market.prices, _PRICE_ONE),
+        shares=_by_outcome(market, market.shares, TOKEN.parts),
+        liquidity=tokens(market.liquidity),
+        subsidy=tokens(market.subsidy),
+        funder=market.funder,
+        capital_at_risk=tokens(market.at_risk),
+        trades=market.trades,
+        opened_at=market.opened_at,
+        closes_at=market.closes_at,
+        ended_at=market.ended_at,
+        outcome=market.outcome,
+        maker_result=None if market.maker_result is None else tokens(market.maker_result),
+    )
+
+
+def trade_view(market: Market, trade: Trade) -> TradeView:
+    """A trade row."""
+    return TradeView(
+        market=trade.market,
+        trade=trade.trade,
+        at=trade.at,
+        actor=trade.owner,
+        outcome=trade.outcome,
+        side=trade.side,
+        shares=tokens(trade.shares),
+        redeemed=tokens(trade.redeemed),
+        paid=tokens(trade.paid),
+        prices=_by_outcome(market, trade.prices, _PRICE_ONE),
+    )
+
+
+def order_receipt(market: Market, receipt: Receipt[Any]) -> OrderReceipt:
+    """The receipt of an order in this market."""
+    traded = receipt.result
+    return OrderReceipt(
+        **done(receipt),
+        market=traded.market,
+        trade=traded.trade,
+        outcome=traded.outcome,
+        side=traded.side,
+        shares=tokens(traded.shares),
+        redeemed=tokens(traded.redeemed),
+        paid=tokens(traded.paid),
+        average_price=abs(traded.paid + traded.redeemed) / traded.shares,
+        prices=_by_outcome(market, traded.prices, _PRICE_ONE),
+        position=_by_outcome(market, traded.position, TOKEN.parts),
+    )
+
+
+def quote_view(market: Market, outcome: str, side: str, fill: Fill) -> Quote:
+    """What an order would do."""
+    return Quote(
+        market=market.market,
+        outcome=outcome,
+        side=side,
+        shares=tokens(fill.shares),
+        redeemed=tokens(fill.redeemed),
+        paid=tokens(fill.paid),
+        average_price=fill.gross / fill.shares,
+        prices=_by_outcome(market, fill.prices, _PRICE_ONE),
+    )
+
+
+def position_view(position: Position) -> PositionView:
+    """A position row."""
+    return PositionView(
+        market=position.market,
+        actor=position.owner,
+        shares=[tokens(shares) for shares in position.shares],
+        paid=tokens(position.paid),
+        capital_at_risk=tokens(position.at_risk),
+        payout=None if position.payout is None else tokens(position.payout),
+    )
+
+
+def settled_receipt(receipt: Receipt[Any]) -> SettledReceipt:
+    """The receipt of a resolution or a void."""
+    settled = receipt.result
+    return SettledReceipt(
+        **done(receipt),
+        market=settled.market,
+        outcome=settled.outcome,
+        payouts={owner: tokens(paid) for owner, paid in settled.payouts},
+        returned=tokens(settled.returned),
+        maker_result=tokens(settled.maker_result),
+    )
