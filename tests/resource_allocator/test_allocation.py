@@ -62,13 +62,13 @@ def a_case(seed: int) -> Case:
             floors = [min(floor, cap) for floor, cap in zip(floors, caps, strict=True)]
         else:  # tight: the cap is raised to the floor, so that many are equal
             caps = [max(floor, cap) for floor, cap in zip(floors, caps, strict=True)]
-    if floors and draw.random() < 0.6:
-        floors = [floor // draw.choice([2, 1_000]) for floor in floors]
+    if floors:
+        floors = [floor // draw.choice([1, 2, 50, 10**4]) for floor in floors]
     least = sum(floors or [0])
     most = sum(caps or claims)
     pool = draw.choice(
         [0, least, least - 1, least + 1, most, most - 1, most + 1, draw.randint(0, max(1, most)), LARGEST]
-        + [draw.randint(min(least, most), max(least, most))] * 9
+        + [draw.randint(min(least, most), max(least, most)) for _ in range(20)]
     )
     ties = draw.sample(range(n), n) if draw.random() < 0.5 else None
     return Case(max(0, min(LARGEST, pool)), claims, floors, caps, ties)
@@ -226,6 +226,12 @@ def test_hundreds_of_ratios_within_one_float_are_told_apart() -> None:
         assert result.theta == level
         assert result == by_the_book(case)
         prove(case, result)
+
+
+@pytest.mark.parametrize("pool", [3, 5, 7, 11])
+def test_fractions_that_share_a_float_are_still_rounded_in_their_order(pool: int) -> None:
+    claims = [LARGEST - 20 + i for i in range(20)]
+    assert allocate(pool, claims).grants == [0] * (20 - pool) + [1] * pool
 
 
 def test_a_crowd_of_a_hundred_thousand_huge_claims_is_proved() -> None:
@@ -424,8 +430,18 @@ def test_the_proof_rejects_units_kept_back_and_levels_higher_than_needed() -> No
         verify(10, [1, 1], None, [3, 9], Allocation([3, 3], Fraction(3), ["cap", "none"], 4))
     with pytest.raises(AssertionError, match="a smaller one gives the same"):
         verify(10, [1, 1], None, [3, 4], Allocation([3, 4], Fraction(5), ["cap", "cap"], 3))
+    with pytest.raises(AssertionError, match="a smaller one gives the same"):
+        verify(6, [1, 1], [1, 5], None, Allocation([1, 5], Fraction(1), ["floor", "floor"], 0))
     with pytest.raises(AssertionError, match="the grants sum to 9"):
         verify(10, [1, 1], None, None, Allocation([5, 4], Fraction(19, 4), ["none", "none"], 1))
+
+
+def test_the_proof_rejects_an_alarm_without_reason_and_a_silent_shortage() -> None:
+    with pytest.raises(AssertionError, match="alarm is floors_exceed_pool and must be None"):
+        verify(3, [1, 1], [1, 2], None, replace(allocate(3, [1, 1], [1, 2]), alarm="floors_exceed_pool"))
+    silent = replace(allocate(10, [1, 1], [20, 10]), alarm=None, binding=["none", "none"])
+    with pytest.raises(AssertionError, match="alarm is None and must be floors_exceed_pool"):
+        verify(10, [1, 1], [20, 10], None, silent)
 
 
 def test_the_proof_rejects_a_smaller_fraction_rounded_up_and_a_tie_against_the_order() -> None:
