@@ -300,14 +300,27 @@ def test_a_cost_astronomically_close_to_a_whole_number_is_rounded_the_right_way(
 
 
 @pytest.mark.parametrize("n", [2, 3, 20])
-def test_a_certain_outcome_costs_its_full_worth_and_pays_one_part_less(n: int) -> None:
-    q = [LARGEST, *[0] * (n - 1)]
-    assert lmsr.charge(q, 1, [0] * n, 0, 10**9) == 10**9
-    assert lmsr.payout(q, 1, [0] * n, 0, 10**9) == 10**9 - 1
-    assert lmsr.shares_bought(q, 1, [0] * n, 0, 10**9) == 10**9
-    assert lmsr.charge(q, 1, [0] * n, 1, 10**9) == 1
-    assert lmsr.payout(q, 1, [0] * n, 1, 10**9) == 0
+@pytest.mark.parametrize(("lead", "shares"), [(10**6, 10**3), (LARGEST, 10**9)])
+def test_a_certain_outcome_costs_its_full_worth_and_pays_one_part_less(
+    n: int, lead: int, shares: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decisions = count_decisions(monkeypatch)
+    q = [lead, *[0] * (n - 1)]
+    assert lmsr.charge(q, 1, [0] * n, 0, shares) == shares
+    assert lmsr.payout(q, 1, [0] * n, 0, shares) == shares - 1
+    assert lmsr.shares_bought(q, 1, [0] * n, 0, shares) == shares
+    assert lmsr.charge(q, 1, [0] * n, 1, shares) == 1
+    assert lmsr.payout(q, 1, [0] * n, 1, shares) == 0
     assert lmsr.prices_of(q, 1, [0] * n) == (10**12, *[0] * (n - 1))
+    assert decisions[0] == 0 or lead == LARGEST, "it takes no digits to know what is certain"
+
+
+@pytest.mark.parametrize("order", range(1, 9))
+def test_a_sum_of_exponentials_that_nearly_cancels_is_decided_with_more_digits(order: int) -> None:
+    # (exp(h) - 1)^order with h = 10^-31, the finest step of two logits: 10^-248 at order 8.
+    terms = [((-1) ** (order - k) * math.comb(order, k), k) for k in range(order + 1)]
+    assert lmsr._sign_of_sum(terms, 10**31) == 1
+    assert lmsr._sign_of_sum([(-weight, level) for weight, level in terms], 10**31) == -1
 
 
 def test_double_rounding_alone_would_underpay_a_seller() -> None:
@@ -343,19 +356,30 @@ def test_ordinary_trades_are_decided_in_doubles(monkeypatch: pytest.MonkeyPatch)
     assert decisions[0] <= 30
 
 
-def test_a_libm_whose_last_bits_differ_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ulps", [(2,), (-2,), (-2, 2)])
+def test_a_libm_whose_last_bits_differ_changes_no_answer(
+    ulps: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = random.Random(19)
-    cases = [random_market(rng) for _ in range(500)]
-    cases += [([rng.randrange(10**8), 0], 10**8, [0, 0], 0, rng.randrange(1, 10**8)) for _ in range(500)]
+    cases = [random_market(rng) for _ in range(300)]
+    cases += [([rng.randrange(10**8), 0], 10**8, [0, 0], 0, rng.randrange(1, 10**8)) for _ in range(300)]
+    # Here the error of a double is about a part: buying from far behind to about even, and large liquidity.
+    for _ in range(300):
+        behind = rng.randrange(3 * 10**15, 5 * 10**15)
+        ahead = rng.randrange(-5 * 10**13, 5 * 10**13)
+        cases.append(([behind + ahead, behind], 10**13, [0, 0], 0, behind + ahead))
+        cases.append(([0, behind], 10**13, [0, 0], 0, behind + ahead))
+    for _ in range(300):
+        offsets = [-rng.randrange(20 * 10**15), -rng.randrange(20 * 10**15)]
+        cases.append(([0, 0], 10**15, offsets, 0, int(10 ** rng.uniform(12, 15.5))))
     functions = (lmsr.charge, lmsr.payout, lmsr.shares_bought)
     answers = [[function(*case) for function in functions] for case in cases]
     priced = [lmsr.prices_of(*case[:3]) for case in cases]
 
     def shaken(function: Callable[[float], float]) -> Callable[[float], float]:
-        return lambda x: function(x) * (1 + rng.choice((-2, -1, 0, 1, 2)) * 2.0**-52)
+        return lambda x: function(x) * (1 + rng.choice(ulps) * 2.0**-52)
 
-    names = ("exp", "expm1", "log", "log1p")
-    other_libm = {name: shaken(getattr(math, name)) for name in names}
+    other_libm = {name: shaken(getattr(math, name)) for name in ("exp", "expm1", "log", "log1p")}
     monkeypatch.setattr(lmsr, "math", SimpleNamespace(**{**vars(math), **other_libm}))
     assert [[function(*case) for function in functions] for case in cases] == answers
     assert [lmsr.prices_of(*case[:3]) for case in cases] == priced

@@ -303,9 +303,7 @@ def _levels(
     if b < 1:
         raise ValueError(f"b must be at least one part, not {b}")
     if len(q) < 2 or len(q) != len(offsets):
-        raise ValueError(
-            f"a market needs one offset for each of two or more outcomes, not {len(offsets)} for {len(q)}"
-        )
+        raise ValueError(f"a market needs one offset for each of two or more outcomes, not {len(offsets)} for {len(q)}")
     if not 0 <= outcome < len(q):
         raise ValueError(f"outcome must be from 0 to {len(q) - 1}, not {outcome}")
     if amount < 0:
