@@ -73,6 +73,19 @@ class Economy:
         """Carry out a batch of commands in one transaction: one answer per request, refused ones refuse alone."""
         return self.run(lambda tx: perform(tx, requests, *current(tx)), dry_run=dry_run)
 
+    def perform_all(self, requests: Sequence[Request]) -> list[Receipt[Any]]:
+        """Carry out a batch whole: the first refusal is raised and nothing of the batch has happened."""
+
+        def work(tx: Tx) -> list[Receipt[Any]]:
+            receipts = []
+            for answer in perform(tx, requests, *current(tx)):
+                if isinstance(answer, Refusal):
+                    raise answer
+                receipts.append(answer)
+            return receipts
+
+        return self.run(work)
+
     @contextmanager
     def reading(self, *, actor: str | None = None) -> Iterator[Tx]:
         """A read-only transaction that sees one moment."""

@@ -13,7 +13,7 @@ from scidex.actors.model import (
     UnknownSort,
 )
 from scidex.actors.rules import require_actor, require_role
-from scidex.actors.store import find_actors
+from scidex.actors.store import find_actors, find_actors_named
 
 __all__ = [
     "ACTORS",
@@ -26,6 +26,7 @@ __all__ = [
     "UnknownRole",
     "UnknownSort",
     "find_actors",
+    "find_actors_named",
     "register_actor",
     "require_actor",
     "require_role",

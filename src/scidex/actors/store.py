@@ -55,6 +55,14 @@ def find_actors(tx: Tx, *, after: str = "", limit: int = 100) -> list[Actor]:
     return [_actor(*row) for row in rows]
 
 
+def find_actors_named(tx: Tx, names: Collection[str]) -> list[Actor]:
+    """Those of these actors that there are."""
+    rows = tx.execute(
+        "SELECT name, sort, roles, registered_at FROM actor WHERE name = ANY(%s) ORDER BY name", [list(names)]
+    )
+    return [_actor(*row) for row in rows]
+
+
 def _actor(name: str, sort: str, roles: list[str], registered_at: object) -> Actor:
     return Actor(name, sort, tuple(roles), registered_at)  # type: ignore[arg-type]
 

@@ -89,11 +89,20 @@ def open_market(state: State, command: OpenMarket, context: Context) -> MarketOp
                 entity_id=command.artifact.entity_id,
                 market=listed,
             )
+    market = new_market(command, funder=f"actor:{context.actor}", now=context.now)
+    move(state, context, wallet_of(context.actor), market.collateral, market.subsidy, "market subsidy")
+    state.put(MARKETS, name, market)
+    state.put(LISTINGS, command.artifact, name)
+    return MarketOpened(name, market.subsidy, market.prices)
+
+
+def new_market(command: OpenMarket, *, funder: str, now: datetime) -> Market:
+    """The market that these terms make, before its first trade."""
     count = len(command.outcomes)
     offsets = lmsr.offsets_for(command.prices) if command.prices else (0,) * count
     none = (0,) * count
-    market = Market(
-        market=name,
+    return Market(
+        market=command.market,
         artifact=command.artifact,
         question=command.question,
         outcomes=command.outcomes,
@@ -102,21 +111,17 @@ def open_market(state: State, command: OpenMarket, context: Context) -> MarketOp
         shares=none,
         prices=lmsr.prices_of(none, command.liquidity, offsets),
         subsidy=lmsr.subsidy(command.liquidity, offsets),
-        funder=f"actor:{context.actor}",
+        funder=funder,
         state="open",
         trades=0,
         at_risk=0,
-        opened_at=context.now,
-        moved_at=context.now,
+        opened_at=now,
+        moved_at=now,
         closes_at=command.closes_at,
         ended_at=None,
         outcome=None,
         maker_result=None,
     )
-    move(state, context, wallet_of(context.actor), market.collateral, market.subsidy, "market subsidy")
-    state.put(MARKETS, name, market)
-    state.put(LISTINGS, command.artifact, name)
-    return MarketOpened(name, market.subsidy, market.prices)
 
 
 def _check_terms(command: OpenMarket, context: Context) -> None:
@@ -161,13 +166,8 @@ def place_order(state: State, order: Order, context: Context) -> Traded:
         move(state, context, wallet, market.collateral, fill.paid, "trade")
     elif fill.paid < 0:
         move(state, context, market.collateral, wallet, -fill.paid, "trade")
-    holding = tuple(
-        held + after - before
-        for held, before, after in zip(position.shares, market.shares, fill.outstanding, strict=True)
-    )
-    paid = position.paid + fill.paid
-    at_risk = max(0, paid - min(holding))
-    state.put(POSITIONS, key, Position(*key, holding, paid, at_risk, None))
+    holding = position_after(market, position, fill)
+    state.put(POSITIONS, key, holding)
     number = market.trades + 1
     state.put(
         MARKETS,
@@ -177,7 +177,7 @@ def place_order(state: State, order: Order, context: Context) -> Traded:
             prices=fill.prices,
             trades=number,
             moved_at=context.now,
-            at_risk=market.at_risk + at_risk - position.at_risk,
+            at_risk=market.at_risk + holding.at_risk - position.at_risk,
         ),
     )
     filled = (fill.shares, fill.redeemed, fill.paid, fill.prices)
@@ -186,7 +186,7 @@ def place_order(state: State, order: Order, context: Context) -> Traded:
         TradeKey(order.market, number),
         Trade(order.market, number, context.now, context.actor, order.outcome, order.side, *filled),
     )
-    return Traded(order.market, number, order.outcome, order.side, *filled, holding)
+    return Traded(order.market, number, order.outcome, order.side, *filled, holding.shares)
 
 
 def fill_of(market: Market, position: Position, order: Order) -> Fill:
@@ -208,6 +208,14 @@ def fill_of(market: Market, position: Position, order: Order) -> Fill:
     fill = _buy(market, position, order, which) if order.side == "buy" else _sell(market, position, order, which)
     _check_limit(order, fill)
     return fill
+
+
+def position_after(market: Market, position: Position, fill: Fill) -> Position:
+    """The trader's position once the order is filled."""
+    changes = zip(position.shares, market.shares, fill.outstanding, strict=True)
+    shares = tuple(held + after - before for held, before, after in changes)
+    paid = position.paid + fill.paid
+    return position._replace(shares=shares, paid=paid, at_risk=max(0, paid - min(shares)))
 
 
 def _buy(market: Market, position: Position, order: Order, which: int) -> Fill:

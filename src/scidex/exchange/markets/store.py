@@ -259,6 +259,12 @@ def find_markets(tx: Tx, *, state: str | None = None, after: str = "", limit: in
     return [_market(row) for row in rows]
 
 
+def find_markets_named(tx: Tx, names: Collection[str]) -> list[Market]:
+    """Those of these markets that there are."""
+    rows = tx.execute(f"SELECT {_MARKET} FROM market WHERE market = ANY(%s) ORDER BY market", [list(names)])
+    return [_market(row) for row in rows]
+
+
 def find_position(tx: Tx, market: Market, owner: str) -> Position:
     """A position as it is now, empty if its owner never traded."""
     row = tx.execute(
