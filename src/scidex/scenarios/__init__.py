@@ -1,5 +1,20 @@
 """Worlds that run through the public actions: recorded ones traded again, and a small made-up one."""
 
-from scidex.scenarios.replay import CalibrationBin, ReplayReport, replay
+from scidex.scenarios.demo import DemoReport, run_demo
+from scidex.scenarios.recorded import Record, RecordMissing, RecordUnreadable, RowMalformed, read_record
+from scidex.scenarios.replay import CalibrationBin, EndowmentTooSmall, ReplayReport, TradeImpossible, replay
 
-__all__ = ["CalibrationBin", "ReplayReport", "replay"]
+__all__ = [
+    "CalibrationBin",
+    "DemoReport",
+    "EndowmentTooSmall",
+    "Record",
+    "RecordMissing",
+    "RecordUnreadable",
+    "ReplayReport",
+    "RowMalformed",
+    "TradeImpossible",
+    "read_record",
+    "replay",
+    "run_demo",
+]
