@@ -9,7 +9,7 @@ from pydantic import Field
 
 from scidex.core.journal import Receipt
 from scidex.core.units import to_number, unit_named
-from scidex.exchange.bounties import Bounty
+from scidex.exchange.bounties import Bounty, BountyReceipt
 from scidex.exchange.resource_allocator import (
     AllocationRow,
     Cycle,
@@ -35,6 +35,16 @@ class BountyView(View):
     expires_at: datetime
     ended_at: datetime | None
     purpose: str
+
+
+class BountyDone(Done):
+    """Where a bounty stands after a command."""
+
+    bounty: str
+    state: str
+    remaining: float
+    returned: float = Field(description="tokens that this gave back to the funder")
+    expires_at: datetime
 
 
 class IngredientView(View):
@@ -147,6 +157,19 @@ def bounty_view(bounty: Bounty) -> BountyView:
         expires_at=bounty.expires_at,
         ended_at=bounty.ended_at,
         purpose=bounty.purpose,
+    )
+
+
+def bounty_done(receipt: Receipt[BountyReceipt]) -> BountyDone:
+    """The receipt of a command on a bounty."""
+    stands = receipt.result
+    return BountyDone(
+        **done(receipt),
+        bounty=stands.bounty,
+        state=stands.state,
+        remaining=tokens(stands.remaining),
+        returned=tokens(stands.returned),
+        expires_at=stands.expires_at,
     )
 
 

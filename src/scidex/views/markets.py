@@ -106,6 +106,21 @@ class PositionView(View):
     payout: float | None
 
 
+class OpenedReceipt(Done):
+    """What the maker staked and where prices start."""
+
+    market: str
+    subsidy: float = Field(description="the most that the maker can lose, in tokens, out of the actor's wallet")
+    prices: dict[str, float]
+
+
+class ClosedReceipt(Done):
+    """The prices at which a market took its last trade."""
+
+    market: str
+    prices: dict[str, float]
+
+
 class SettledReceipt(Done):
     """Who was paid what when a market ended."""
 
@@ -217,6 +232,23 @@ def position_view(position: Position) -> PositionView:
         capital_at_risk=tokens(position.at_risk),
         payout=None if position.payout is None else tokens(position.payout),
     )
+
+
+def opened_receipt(market: Market, receipt: Receipt[Any]) -> OpenedReceipt:
+    """The receipt of opening this market."""
+    opened = receipt.result
+    return OpenedReceipt(
+        **done(receipt),
+        market=opened.market,
+        subsidy=tokens(opened.subsidy),
+        prices=_by_outcome(market, opened.prices, _PRICE_ONE),
+    )
+
+
+def closed_receipt(market: Market, receipt: Receipt[Any]) -> ClosedReceipt:
+    """The receipt of closing this market."""
+    closed = receipt.result
+    return ClosedReceipt(**done(receipt), market=closed.market, prices=_by_outcome(market, closed.prices, _PRICE_ONE))
 
 
 def settled_receipt(receipt: Receipt[Any]) -> SettledReceipt:

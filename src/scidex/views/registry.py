@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scidex.actors import Actor
-from scidex.entities import Entity
-from scidex.views.base import View
+from scidex.actors import Actor, ActorRegistered
+from scidex.core.journal import Receipt
+from scidex.entities import Entity, EntityRegistered
+from scidex.views.base import Done, View, done
 
 
 class ActorView(View):
@@ -28,6 +29,21 @@ class EntityView(View):
     registered_at: datetime
 
 
+class ActorDone(Done):
+    """Who is registered now, in which roles."""
+
+    name: str
+    sort: str
+    roles: list[str]
+
+
+class EntityDone(Done):
+    """What is registered now."""
+
+    entity_type: str
+    entity_id: str
+
+
 def actor_view(actor: Actor) -> ActorView:
     """An actor row."""
     return ActorView(name=actor.name, sort=actor.sort, roles=list(actor.roles), registered_at=actor.registered_at)
@@ -36,3 +52,14 @@ def actor_view(actor: Actor) -> ActorView:
 def entity_view(entity: Entity) -> EntityView:
     """An entity row."""
     return EntityView(**entity._asdict())
+
+
+def actor_done(receipt: Receipt[ActorRegistered]) -> ActorDone:
+    """The receipt of a registration."""
+    registered = receipt.result
+    return ActorDone(**done(receipt), name=registered.name, sort=registered.sort, roles=list(registered.roles))
+
+
+def entity_done(receipt: Receipt[EntityRegistered]) -> EntityDone:
+    """The receipt of a registration."""
+    return EntityDone(**done(receipt), entity_type=receipt.result.entity_type, entity_id=receipt.result.entity_id)
