@@ -32,7 +32,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from subprocess import CompletedProcess
+from typing import TextIO
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -40,15 +41,14 @@ from psycopg.conninfo import make_conninfo
 from scidex.core.errors import Busy, Refused
 
 MAJOR = "18"
-DATABASE = "scidex"
 START_TIMEOUT_S = 60
-INITDB_TIMEOUT_S = 120
+PROGRAM_TIMEOUT_S = 120
 SYSTEM_USER = "pgserver"
 """PostgreSQL will not run as root; root runs it as this user, whom the wheel would make as well."""
 SOCKET = ".s.PGSQL.5432"
 LONGEST_SOCKET_BYTES = 103
 """What fits into a socket's address everywhere: 108 with the closing zero on Linux, 104 on macOS."""
-PLAIN_PATH = re.compile(r"[\w/.+=@-]+")
+PLAIN_PATH = re.compile(r"[\w/.+=@-]+", re.ASCII)
 """Needs no quoting in PostgreSQL's list of socket folders, where a comma would part it."""
 FULL = re.compile(r"No space left on device|Disk quota exceeded")
 
@@ -57,13 +57,10 @@ SETTINGS = """\
 listen_addresses = ''  # only a socket, in a folder that only the server's user can enter: no password to guard
 unix_socket_directories = '{sockets}'
 unix_socket_permissions = 0700
-fsync = on  # a receipt once given is never lost: each commit is on the disk
-synchronous_commit = on  # before it is told
-full_page_writes = on  # and a torn page is mended
+fsync = on  # a receipt once given is never lost
 max_connections = 100  # PostgreSQL's default, stated because the pools of all processes must fit into it
 shared_buffers = 256MB  # holds the hot tables and indexes of some million accounts; taken only as it is used
-timezone = 'UTC'  # the same on every machine
-log_timezone = 'UTC'  # so that logs can be compared
+timezone = 'UTC'  # times read the same on every machine
 log_checkpoints = off  # nobody rotates the log, so it must not grow by itself
 log_min_error_statement = fatal  # nor hold the rows of a batch that was refused
 """
@@ -78,12 +75,11 @@ class HomeFull(Refused):
 
 
 class DataVersionUnsupported(Refused):
-    """{data} was made by PostgreSQL {found}, this SciDEX brings {wanted}. Dump and restore it, or set SCIDEX_HOME
-    to another folder, or SCIDEX_DATABASE_URL to a server of that version."""
+    """{data} is of PostgreSQL {found}, not {wanted}. Dump and restore it, or set SCIDEX_HOME to another folder."""
 
 
 class ServerNotStarted(Busy):
-    """The embedded PostgreSQL does not run: {reason}. Try again; if it stays so, read {log}"""
+    """The embedded PostgreSQL is not ready: {reason}. Try again; if it stays so, read {log}"""
 
 
 class NoEmbeddedServer(Refused):
@@ -110,7 +106,6 @@ class EmbeddedServer:
     """One user of the PostgreSQL of a home: several processes, and several of these in one, share one server."""
 
     def __init__(self, home: Path) -> None:
-        # Two names of one folder must be one home.
         self.home = Path(os.path.realpath(home.expanduser()))
         self.data = self.home / "postgres"
         self.log = self.home / "postgres.log"
@@ -153,8 +148,7 @@ class EmbeddedServer:
         atexit.unregister(self.release)
         if users:
             users.close()
-            # A home that is gone has nothing to stop (PostgreSQL ends when it misses its data); who holds the turn
-            # for minutes is a user, and so stops it later.
+            # A home that is gone has nothing to stop; who holds the turn for minutes is a user, and stops it later.
             with suppress(OSError, ServerNotStarted), self._turn() as turn:
                 self._stop_if_last(turn)
 
@@ -162,7 +156,7 @@ class EmbeddedServer:
         """Whether it runs and where its parts are; changes nothing. Refuses: HomeUnusable, NoEmbeddedServer."""
         with _in_home(self.home, make=False):
             found = self._find()
-            version = self._run(self.binary("postgres"), "--version").stdout.split()[-1]
+            version = self._run(self.binary("postgres"), "--version").stdout.rpartition(" ")[2].strip()
         pid, sockets, _ = found or (None, None, False)
         return ServerStatus(found is not None, pid, version, self.data, sockets, self.log)
 
@@ -177,14 +171,17 @@ class EmbeddedServer:
 
     def _turn(self) -> TextIO:
         """The lock of whoever makes, starts or stops the server; waits as long as that may take."""
-        lock = _lock(self._locks / "start", fcntl.LOCK_EX, wait_s=INITDB_TIMEOUT_S + START_TIMEOUT_S)
-        if lock is None:
-            raise ServerNotStarted(reason="another process is still starting or stopping it", log=self.log)
-        return lock
+        if lock := _lock(self._locks / "start", fcntl.LOCK_EX, wait_s=PROGRAM_TIMEOUT_S + START_TIMEOUT_S):
+            return lock
+        raise ServerNotStarted(reason="another process is still starting or stopping it", log=self.log)
 
     def _see_to_cluster(self, turn: TextIO) -> None:
         self._uid, self._gid = _server_user(self.home, self.data)
-        self._let_server_reach(self.home, self.binary("postgres").parents[1])
+        wheel = self.binary("postgres").parents[1]
+        self._let_pass(self.home, wheel)
+        if os.geteuid() == 0 and not (wheel / "share/postgresql/postgres.bki").stat().st_mode & stat.S_IROTH:
+            # The public files of the wheel get what pip gives them, unless the umask of its installation forbade it.
+            subprocess.run(["chmod", "-R", "o+rX", wheel], capture_output=True, check=False)
         version = self.data / "PG_VERSION"
         if version.exists():
             if (found := version.read_text().strip()) != MAJOR:
@@ -205,17 +202,16 @@ class EmbeddedServer:
                 *("--auth-local=trust", "--auth-host=reject"),
                 # If we are killed, it stays our turn until the last process of this initdb is gone too.
                 keep=turn,
-                timeout_s=INITDB_TIMEOUT_S,
             )
             if done.returncode:
                 raise self._failure(done.stdout + done.stderr)
-            with _open(new / "postgresql.conf", self._uid, self._gid) as file:
-                file.seek(0, os.SEEK_END)
+            with (new / "postgresql.conf").open("a") as file:
                 file.write("\ninclude_if_exists = 'scidex.conf'\n")
-                file.flush()
-                os.fsync(file.fileno())
             new.rename(self.data)
-            _sync(self.home)
+            for path in (self.data / "postgresql.conf", self.home):
+                opened = os.open(path, os.O_RDONLY)
+                os.fsync(opened)
+                os.close(opened)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
@@ -234,8 +230,7 @@ class EmbeddedServer:
             elif time.monotonic() < deadline:
                 time.sleep(0.02)
             else:
-                reason = f"it is not ready after {START_TIMEOUT_S} s, and goes on trying"
-                raise ServerNotStarted(reason=reason, log=self.log)
+                raise ServerNotStarted(reason=f"it is still starting after {START_TIMEOUT_S} s", log=self.log)
 
     def _start(self, server: TextIO, timeout_s: float) -> None:
         sockets = self._make_socket_folder()
@@ -252,22 +247,18 @@ class EmbeddedServer:
         arguments = ("start", "-D", ".", "-l", f"../{self.log.name}", "-w", "-t", str(max(1, round(timeout_s))))
         done = self._run(self.binary("pg_ctl"), *arguments, cwd=self.data, keep=server)
         if done.returncode and "did not start in time" not in done.stderr:
-            said = self.log.read_bytes()[before:].decode(errors="replace")
-            raise self._failure(said or done.stderr)
+            raise self._failure(self.log.read_bytes()[before:].decode(errors="replace") or done.stderr)
 
     def _see_to_database(self, sockets: Path) -> str:
         where = make_conninfo(host=str(sockets), port=5432, user="postgres")
         try:
             with psycopg.connect(where, dbname="postgres", autocommit=True, connect_timeout=30) as connection:
-                known = connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,))
+                known = connection.execute("SELECT FROM pg_database WHERE datname = %s", ("scidex",))
                 if known.rowcount == 0:
-                    connection.execute(
-                        f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
-                        " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
-                    )
+                    connection.execute("CREATE DATABASE scidex TEMPLATE template0")
         except psycopg.Error as error:
             raise self._failure(str(error)) from error
-        return make_conninfo(where, dbname=DATABASE)
+        return make_conninfo(where, dbname="scidex")
 
     def _stop_if_last(self, turn: TextIO) -> None:
         users = _lock(self._locks / "users", fcntl.LOCK_EX)
@@ -279,59 +270,50 @@ class EmbeddedServer:
         if ready:
             # If we are killed, it stays our turn until the server has stopped.
             self._run(self.binary("pg_ctl"), "stop", "-D", self.data, "-m", "fast", "-w", "-t", "60", keep=turn)
-            if sockets != self.home / "run":
-                with suppress(OSError):
-                    sockets.rmdir()
+            with suppress(OSError):
+                sockets.rmdir()
 
     def _find(self) -> tuple[int, Path, bool] | None:
         """Process, socket folder and readiness of the server of this data folder, if one answers."""
-        try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        pid, data, _, _, sockets, *_, state = lines + [""] * (8 - len(lines))
-        # Its words count only for its own data: the copy of a living home names the socket of the original.
-        for folder in (self.home / "run", Path(sockets) if data == str(self.data) else None):
-            if folder and pid and _answers(folder / SOCKET):
-                return int(pid), folder, state.strip() == "ready"
+        with suppress(FileNotFoundError, NotADirectoryError):
+            lines = os.fsdecode((self.data / "postmaster.pid").read_bytes()).split("\n")
+            pid, data, _, _, sockets, _, _, state, *_ = lines + [""] * 8
+            # Its words count only for its own data: the copy of a living home names the socket of the original.
+            for folder in (self.home / "run", Path(sockets if data == str(self.data) else self.home)):
+                with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as client:
+                    client.settimeout(5)
+                    client.connect(str(folder / SOCKET))
+                    return int(pid), folder, state.strip() == "ready"
         return None
 
     def _failure(self, output: str) -> Refused | Busy:
-        disk = os.statvfs(self.home)
         # A full disk often leaves no room for the line in the log that would say so.
-        if FULL.search(output) or disk.f_bavail * disk.f_frsize < 2**20:
+        if FULL.search(output) or (disk := os.statvfs(self.home)).f_bavail * disk.f_frsize < 2**20:
             return HomeFull(home=self.home)
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         return ServerNotStarted(reason=" | ".join(lines[-4:])[-600:] or "it said nothing", log=self.log)
 
-    def _run(
-        self, *command: str | Path, cwd: str | Path = "/", keep: TextIO | None = None, timeout_s: float = 75
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str | Path, cwd: str | Path = "/", keep: TextIO | None = None) -> CompletedProcess[str]:
         """Run a program as the server's user; `keep` is a lock that it inherits."""
-        root = os.geteuid() == 0
-        identity: dict[str, Any] = {"user": self._uid, "group": self._gid, "extra_groups": []} if root else {}
         try:
-            done: subprocess.CompletedProcess[str] = subprocess.run(
+            return subprocess.run(
                 command,
-                **identity,
+                user=self._uid,
+                group=self._gid,
+                extra_groups=[] if os.geteuid() == 0 else None,
                 cwd=cwd,
                 pass_fds=(keep.fileno(),) if keep else (),
-                timeout=timeout_s,
+                timeout=PROGRAM_TIMEOUT_S,
                 # Ctrl-C in the terminal is for us, who then stop the server in order.
                 start_new_session=True,
                 # Nothing of ours: PGPORT and its like would change the server, a locale its messages.
                 env={"PATH": os.defpath, "LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 errors="replace",
             )
-        except subprocess.TimeoutExpired:
-            raise ServerNotStarted(reason=f"{command[0]} took over {timeout_s} s", log=self.log) from None
-        except OSError as error:
-            raise NoEmbeddedServer(reason=f"{command[0]}: {error.strerror}") from error
-        return done
-
-    def _can(self, what: str, path: Path) -> bool:
-        return os.geteuid() != 0 or self._run("/usr/bin/test", what, path).returncode == 0
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ServerNotStarted(reason=str(error), log=self.log) from error
 
     def _make_own_folder(self, folder: Path) -> None:
         """Make a folder that the server's user alone can enter, or see that this is what is there."""
@@ -345,29 +327,18 @@ class EmbeddedServer:
     def _make_socket_folder(self) -> Path:
         name = f"scidex-{self._uid}-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]}"
         for folder in (self.home / "run", Path(tempfile.gettempdir()) / name, Path("/tmp") / name):
-            fits = len(os.fsencode(folder / SOCKET)) <= LONGEST_SOCKET_BYTES and PLAIN_PATH.fullmatch(str(folder))
-            if fits and self._can("-x", folder.parent):
+            if len(os.fsencode(folder / SOCKET)) <= LONGEST_SOCKET_BYTES and PLAIN_PATH.fullmatch(str(folder)):
+                self._let_pass(folder.parent)
                 self._make_own_folder(folder)
                 return folder
-        raise HomeUnusable(home=self.home, reason="its path is too long for a socket, and there is no /tmp instead")
+        raise HomeUnusable(home=self.home, reason="its path is too long for a socket")
 
-    def _let_server_reach(self, *goals: Path) -> None:
-        """As root, let the server's user pass to the home and to the wheel's programs, where it cannot already.
-
-        A folder that bars the way gets the right to be passed (o+x), never to be listed. The wheel's own files, which
-        are public, get what pip gives them unless the umask of the installation forbade it.
-        """
-        for goal in goals:
-            for folder in () if self._can("-x", goal) else reversed((goal, *goal.parents)):
-                if not self._can("-x", folder):
-                    folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IXOTH)
-            if not self._can("-x", goal):
-                raise HomeUnusable(home=self.home, reason=f"{SYSTEM_USER}, who runs the server, cannot reach {goal}")
-        wheel = goals[-1]
-        if not (self._can("-x", wheel / "bin/postgres") and self._can("-r", wheel / "share/postgresql/postgres.bki")):
-            for path in (wheel, *wheel.rglob("*")):
-                mode = stat.S_IMODE(path.stat().st_mode)
-                path.chmod(mode | stat.S_IROTH | (mode & stat.S_IXUSR) >> 6)
+    def _let_pass(self, *goals: Path) -> None:
+        """As root, let the server's user pass through the folders that bar its way (o+x); it may never list them."""
+        for folder in {above for goal in goals for above in (goal, *goal.parents) if os.geteuid() == 0}:
+            there = folder.stat()
+            if there.st_uid != self._uid and not there.st_mode & stat.S_IXOTH:
+                folder.chmod(stat.S_IMODE(there.st_mode) | stat.S_IXOTH)
 
 
 @contextmanager
@@ -414,41 +385,27 @@ def _lock(path: Path, how: int, *, wait_s: float = 0) -> TextIO | None:
     deadline, folder = time.monotonic() + wait_s, path.parent.stat()
     file = _open(path, folder.st_uid, folder.st_gid)
     while True:
-        try:
+        with suppress(BlockingIOError):
             fcntl.flock(file, how | fcntl.LOCK_NB)
             return file
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                file.close()
-                return None
+        if time.monotonic() >= deadline:
+            file.close()
+            return None
         time.sleep(0.02)
 
 
 def _server_user(home: Path, data: Path) -> tuple[int, int]:
     """Who runs the server: we, or where we are root the owner of the data, or a system user, made if missing."""
-    owner = data.stat().st_uid if data.exists() else None
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
-    if owner == 0:
-        raise HomeUnusable(home=home, reason=f"{data} belongs to root: chown -R {SYSTEM_USER} {data}")
-    for command in ((), ("useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER)):
-        with suppress(KeyError, OSError):
-            if command:
-                subprocess.run(command, capture_output=True, check=False)
-            account = pwd.getpwuid(owner) if owner else pwd.getpwnam(SYSTEM_USER)
-            return account.pw_uid, account.pw_gid
+    if data.exists():
+        if (there := data.stat()).st_uid == 0:
+            raise HomeUnusable(home=home, reason=f"{data} belongs to root: chown -R {SYSTEM_USER} {data}")
+        return there.st_uid, there.st_gid
+    # Where there is one already, this says so and changes nothing.
+    make = f"useradd --system --no-create-home --shell /bin/false {SYSTEM_USER}"
+    subprocess.run(make, shell=True, capture_output=True, check=False)
+    with suppress(KeyError):
+        account = pwd.getpwnam(SYSTEM_USER)
+        return account.pw_uid, account.pw_gid
     raise NoEmbeddedServer(reason=f"as root it needs a system user {SYSTEM_USER}, and useradd could not make it")
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    os.fsync(opened)
-    os.close(opened)
-
-
-def _answers(path: Path) -> bool:
-    with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(5)
-        client.connect(str(path))
-        return True
-    return False

@@ -115,7 +115,7 @@ def perform(tx: Tx, requests: Sequence[Request], policy: Any, policy_version: in
     for place, (request, kind, number) in enumerate(zip(requests, kinds, numbers, strict=True)):
         if kind is None:
             continue
-        body = kind.commands.dump_json(request.command).decode()
+        body = kind.encode(request.command)
         first = known.get((request.actor, request.key)) if request.key is not None else None
         if first is not None:
             answers[place] = _first_answer(first, kind, body)
@@ -134,7 +134,7 @@ def perform(tx: Tx, requests: Sequence[Request], policy: Any, policy_version: in
             kind.name,
             policy_version,
             body,
-            kind.results.dump_json(result).decode(),
+            kind.encode_result(result),
         )
         entries.append(entry)
         if request.key is not None:

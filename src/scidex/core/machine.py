@@ -185,6 +185,16 @@ class Kind(Generic[Command, Result]):
         return TypeAdapter(self.result)
 
 
+    def encode(self, command: Command) -> str:
+        """The command as the journal keeps it: JSON in the order of its fields."""
+        # A caller in Python may pass a field of the wrong type; the rule refuses it, so it needs no warning here.
+        return self.commands.dump_json(command, warnings=False).decode()
+
+    def encode_result(self, result: Result) -> str:
+        """The result as the journal keeps it."""
+        return self.results.dump_json(result).decode()
+
+
 KINDS: dict[str, Kind[Any, Any]] = {}
 """Every kind of command by name, as the slices that are imported declare them."""
 _KIND_OF: dict[type, Kind[Any, Any]] = {}

@@ -64,7 +64,7 @@ class World:
         Refuses what the command's rule refuses, and KeyReused; the world is then as it was.
         """
         kind = kind_of(command)
-        body = kind.commands.dump_json(command).decode()
+        body = kind.encode(command)
         if key is not None and (first := self._keys.get((actor, key))):
             if first[0] != kind.name + body:
                 raise KeyReused(key=key, number=first[1].number)
@@ -99,7 +99,7 @@ class World:
             return f"{entry.kind} is refused when it is run again: {refusal.code}"
         except Exception as bug:  # noqa: BLE001 - a tampered row may break any assumption, and the audit must go on
             return f"{entry.kind} cannot be run again: {type(bug).__name__} {bug}"
-        if kind.results.dump_json(receipt.result).decode() != entry.receipt:
+        if kind.encode_result(receipt.result) != entry.receipt:
             return "its receipt is not what follows from the command"
         return None
 

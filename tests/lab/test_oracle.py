@@ -1,0 +1,196 @@
+"""The same commands to the world in memory and to PostgreSQL: every receipt, every refusal and all state agree."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scidex import lab, ledger
+from scidex.actors import RegisterActor
+from scidex.core.db import Tx
+from scidex.core.errors import Refusal
+from scidex.core.journal import Entry, Request, perform
+from scidex.entities import EntityKey, RegisterEntity
+from scidex.exchange import bounties, markets
+from scidex.exchange import resource_allocator as allocator
+from scidex.exchange.markets import lmsr
+from scidex.lab.audit import compare_tables, read_tables
+from scidex.ledger import AccountKey, Leg, wallet_of
+from scidex.policy import current
+
+T = 1_000_000
+ONE = lmsr.PRICE_ONE
+ACTORS = ("operator", "alice", "bob", "carol", "ghost")
+MARKETS = ("m1", "m2", "m3")
+ARTIFACTS = tuple(EntityKey(kind, name) for kind in ("hypothesis", "gap") for name in ("a1", "a2"))
+
+amounts = st.one_of(st.integers(1, 60 * T), st.sampled_from([0, -T, 1, 2**53, 2**60, 5 * T]))
+accounts = st.one_of(
+    st.sampled_from(ACTORS).map(wallet_of),
+    st.sampled_from(
+        [
+            AccountKey("pool:main", "pool", "llm_standard"),
+            AccountKey("actor:alice", "wallet", "usd"),
+            AccountKey("actor:alice", "wallet", "nonsense"),
+            ledger.issuance_of("token"),
+        ]
+    ),
+)
+numbers = st.integers(1, 60)
+prices = st.one_of(st.none(), st.integers(0, ONE), st.sampled_from([-1, ONE + 1]))
+maybe_amounts = st.one_of(st.none(), amounts)
+legs = st.builds(Leg, accounts, accounts, amounts)
+holds = st.one_of(numbers.map(lambda n: f"h{n}"), st.just("h?"))
+claims = st.builds(
+    allocator.Claim,
+    st.sampled_from(ARTIFACTS),
+    st.integers(0, 500 * T),
+    st.integers(0, 50 * T),
+    prices.filter(lambda price: price is None or 0 <= price <= ONE),
+)
+
+commands = st.one_of(
+    st.builds(ledger.Transfer, st.lists(legs, max_size=3).map(tuple), st.just("t")),
+    st.builds(ledger.Issue, accounts, amounts, st.just("i")),
+    st.builds(ledger.Retire, accounts, amounts, st.just("r")),
+    st.builds(ledger.PlaceHold, accounts, accounts, amounts, st.sampled_from([0, 5, 500]), st.just("h")),
+    st.builds(ledger.PostHold, holds, maybe_amounts),
+    st.builds(ledger.VoidHold, holds),
+    st.builds(ledger.ExpireHold, holds),
+    st.builds(RegisterActor, st.sampled_from((*ACTORS, "system", "")), st.sampled_from(("agent", "cat")), st.sampled_from(
+        ((), ("resolver",), ("king",))
+    )),
+    st.builds(RegisterEntity, st.just("gap"), st.sampled_from(("a1", "a2", "a3")), st.just("title")),
+    st.builds(
+        markets.OpenMarket,
+        st.sampled_from(MARKETS),
+        st.sampled_from(ARTIFACTS),
+        st.just("?"),
+        st.sampled_from((("yes", "no"), ("a", "b", "c"), ("one",))),
+        amounts,
+        st.sampled_from((None, (ONE // 4, ONE // 4 * 3), (ONE // 2, ONE // 4, ONE // 4))),
+    ),
+    st.builds(
+        markets.Order,
+        st.sampled_from((*MARKETS, "none")),
+        st.sampled_from(("yes", "no", "a", "b", "c")),
+        st.sampled_from(("buy", "buy", "sell", "keep")),
+        maybe_amounts,
+        maybe_amounts,
+        prices,
+    ),
+    st.builds(markets.CloseMarket, st.sampled_from(MARKETS)),
+    st.builds(markets.ResolveMarket, st.sampled_from(MARKETS), st.sampled_from(("yes", "a", "zz"))),
+    st.builds(markets.VoidMarket, st.sampled_from(MARKETS)),
+    st.builds(bounties.OfferBounty, st.sampled_from(ARTIFACTS), amounts, st.sampled_from([0, 5, 500]), st.just("p")),
+    st.builds(bounties.RefundBounty, numbers.map(lambda n: f"b{n}")),
+    st.builds(bounties.ExpireBounty, numbers.map(lambda n: f"b{n}")),
+    st.builds(
+        allocator.AllocatePool,
+        st.just("main"),
+        st.sampled_from(("llm_standard", "token", "gold")),
+        st.sampled_from(("c1", "c2")),
+        st.lists(claims, max_size=4).map(tuple),
+        st.none(),
+        st.one_of(st.none(), st.integers(1, 2000)),
+        st.one_of(st.none(), st.integers(1, 500)),
+    ),
+    st.builds(
+        allocator.RecordSpending, st.sampled_from(ARTIFACTS), st.sampled_from(("llm_standard", "gold")), numbers, st.just("")
+    ),
+)  # fmt: skip
+steps = st.lists(
+    st.tuples(
+        st.lists(
+            st.tuples(st.sampled_from(ACTORS), commands, st.one_of(st.none(), st.sampled_from("xyz"))),
+            min_size=1,
+            max_size=8,
+        ),
+        st.integers(0, 20),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+def opening() -> list[Request]:
+    """Something for the random commands to work on."""
+    issued = [
+        *(ledger.Issue(wallet_of(name), 100 * T, "endowment") for name in ("operator", "alice", "bob")),
+        ledger.Issue(AccountKey("pool:main", "pool", "llm_standard"), 5000, "cycle"),
+    ]
+    return [
+        *(Request(RegisterActor(name), "operator") for name in ("alice", "bob", "carol")),
+        *(Request(command, "operator") for command in issued),
+        *(Request(RegisterEntity(*artifact, "title"), "alice") for artifact in ARTIFACTS[:3]),
+        Request(markets.OpenMarket("m1", ARTIFACTS[0], "?", ("yes", "no"), 20 * T), "operator"),
+        Request(markets.OpenMarket("m2", ARTIFACTS[1], "?", ("a", "b", "c"), 5 * T), "operator"),
+    ]
+
+
+class Pair:
+    """One economy in memory and one in a transaction of PostgreSQL, given the same commands."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.world = lab.World()
+        self.ids: dict[str, str] = {}
+        for row in tx.execute("SELECT number, at, actor, key, kind, policy, command, receipt FROM journal ORDER BY 1"):
+            assert self.world.replay(Entry(*row)) is None
+
+    def play(self, batch: list[Request]) -> list[object]:
+        answers = perform(self.tx, batch, *current(self.tx))
+        for request, answer in zip(batch, answers, strict=True):
+            number = None if isinstance(answer, Refusal) else answer.number
+            try:
+                expected: object = self.world.apply(
+                    request.command, actor=request.actor, now=self.tx.now, key=request.key, number=number
+                )
+            except Refusal as refusal:
+                expected = refusal
+            assert answer == expected, request
+        return answers
+
+
+def renamed(command: object, numbers: list[int]) -> object:
+    """Holds and bounties are named by journal numbers, which random commands cannot guess: the n-th stands for one."""
+    for field, letter in (("hold", "h"), ("bounty", "b")):
+        name = getattr(command, field, None)
+        if isinstance(name, str) and name[1:].isdigit() and numbers:
+            return type(command)(**{**_fields(command), field: f"{letter}{numbers[int(name[1:]) % len(numbers)]}"})
+    return command
+
+
+def _fields(command: object) -> dict[str, object]:
+    return {name: getattr(command, name) for name in command.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+@pytest.mark.timeout(280)
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(steps)
+def test_memory_and_postgresql_agree_in_every_receipt_refusal_and_all_state(shared, steps):
+    with psycopg.connect(shared.conninfo) as connection:
+        connection.execute("SET ROLE scidex_app")
+        tx = Tx(connection, "operator", shared.database.clock())
+        pair = Pair(tx)
+        pair.play(opening())
+        made: list[int] = []
+        for batch, seconds in steps:
+            requests = [Request(renamed(command, made), actor, key) for actor, command, key in batch]
+            for request, answer in zip(requests, pair.play(requests), strict=True):
+                if isinstance(request.command, (ledger.PlaceHold, bounties.OfferBounty)) and not isinstance(
+                    answer, Refusal
+                ):
+                    made.append(answer.number)
+            tx.now += timedelta(seconds=seconds)
+        tables = read_tables(tx)
+        assert list(compare_tables(pair.world, tables)) == []
+        report = lab.audit(tx)
+        assert report.ok, report.findings
+        connection.rollback()
