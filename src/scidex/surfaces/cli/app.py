@@ -1,0 +1,113 @@
+"""The program: its topics, what it was started with, how it ends.
+
+A topic's module is imported when a command of it runs, because the economy takes half a second to import and
+`scidex --help` and the shell's completion should not. So the names and help lines of the topics stand here.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+
+from scidex.surfaces.cli import failures
+from scidex.surfaces.cli.start import Serve, Start
+
+
+class Topic(NamedTuple):
+    """A subcommand, or a group of them where `single` is false, and the module that declares it."""
+
+    module: str
+    help: str
+    single: bool = False
+
+
+TOPICS = {
+    "up": Topic("system", "Serve the economy over HTTP until Ctrl-C.", single=True),
+    "demo": Topic("scenarios", "Let a small world live in a temporary home, and show what its capital decided.", True),
+    "replay": Topic("scenarios", "Trade a recorded world again, and compare with what was recorded.", True),
+    "audit": Topic("system", "Check every invariant, and every table against the journal run again.", True),
+    "markets": Topic("markets", "Markets on artifacts: quote, trade, settle."),
+    "bounties": Topic("bounties", "Tokens in escrow for progress on an artifact."),
+    "budgets": Topic("budgets", "What capital claims, and how a pool is shared."),
+    "ledger": Topic("ledger", "Accounts, transfers and holds."),
+    "actors": Topic("registry", "Who acts, and in which roles."),
+    "entities": Topic("registry", "What is researched."),
+    "policy": Topic("registry", "The numbers in force."),
+    "db": Topic("db", "The database: where it is and where it stands."),
+    "version": Topic("system", "Show the version.", True),
+}
+
+
+class Topics(TyperGroup):
+    """Shows the topics without importing them, and imports the one that is asked for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of that name, from its module."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, stub and load(name or ""), rest
+
+
+def load(name: str) -> Any:
+    """The subcommand or group of that name, ready to run."""
+    topic = TOPICS[name]
+    module = import_module(f"scidex.surfaces.cli.{topic.module}")
+    if topic.single:
+        return typer.main.get_group(module.app).commands[name]
+    group = typer.main.get_group(getattr(module, name))
+    group.name, group.help = name, topic.help
+    return group
+
+
+app = typer.Typer(
+    cls=Topics,
+    no_args_is_help=True,
+    help="The economy of a fleet of research agents: markets price ideas, prices become claims on compute.",
+    epilog="Amounts are in whole units, such as 12.5. A negative amount in the place of an argument goes after --.",
+)
+for topic, found in TOPICS.items():
+    app.add_typer(typer.Typer(), name=topic, help=found.help)
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, as after any command.")] = False,
+    actor: Annotated[
+        str | None, typer.Option("--actor", metavar="NAME", help="Who asks; by default the actor of SCIDEX_ACTOR.")
+    ] = None,
+) -> None:
+    """Keep what stands before the subcommand."""
+    context.obj.json, context.obj.actor = json, actor
+
+
+def main(serve: Serve) -> None:
+    """Carry out the command line of this process and end it. `serve` is what `scidex up` runs."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets its number instead of a failure.
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    arguments = sys.argv[1:]
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    json = "--json" in before
+    failures.let_go_when_told()
+    with failures.answered(json=json):
+        _carry_out(arguments, Start(serve), json=json)
+
+
+def _carry_out(arguments: list[str], begun: Start, *, json: bool) -> None:
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="scidex", obj=begun, standalone_mode=False)
+    except typer.TyperException as error:
+        # Only what says how it is to be shown is about the command line.
+        if not hasattr(error, "show"):
+            raise
+        error.show()
+        if json:
+            failures.say_usage(error.format_message())
+        sys.exit(error.exit_code)
+    if code:
+        sys.exit(code)

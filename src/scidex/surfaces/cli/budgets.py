@@ -1,0 +1,110 @@
+"""`scidex budgets`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scidex import views
+from scidex.core.db import Tx
+from scidex.core.units import parse_amount, unit_named
+from scidex.exchange.resource_allocator import (
+    allocate_pool,
+    compute_resource_budget,
+    find_allocations,
+    find_cycles,
+    get_resource_budget_rankings,
+    record_resource_spending,
+)
+from scidex.surfaces.cli.calls import Key, Limit, Offset, changes, page, reads
+from scidex.surfaces.cli.words import Amount, Artifact, ArtifactType, artifact_of
+
+budgets = typer.Typer()
+
+PoolUnit = Annotated[str, typer.Option("--unit", metavar="UNIT", help="llm_standard, cpu_seconds, ...")]
+OnlyType = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only artifacts of this type.")]
+
+
+@reads(budgets, "rank")
+def rank(tx: Tx, artifact_type: OnlyType = None, offset: Offset = 0, limit: Limit = 20) -> views.Page[views.BudgetView]:
+    """Artifacts by capital-weighted budget, the largest first."""
+    found = get_resource_budget_rankings(artifact_type, limit, offset=offset, tx=tx)
+    ranked = [views.budget_view(budget, place) for place, budget in enumerate(found, start=offset + 1)]
+    return views.Page[views.BudgetView](**page(ranked, limit, lambda last: offset + limit))
+
+
+@reads(budgets, "show")
+def show(tx: Tx, artifact: Artifact, artifact_type: ArtifactType = None) -> views.BudgetView:
+    """An artifact's budget with every ingredient, its source and its age."""
+    return views.budget_view(compute_resource_budget(artifact, artifact_type, tx=tx))
+
+
+@changes(budgets, "allocate")
+def allocate(
+    tx: Tx,
+    pool: Annotated[str, typer.Option("--pool", metavar="POOL", help="Which pool is shared.")] = "main",
+    unit: PoolUnit = "llm_standard",
+    cycle: Annotated[
+        str | None,
+        typer.Option("--cycle", metavar="NAME", help="Shared once per cycle; by default the --key, else the time."),
+    ] = None,
+    amount: Annotated[str | None, typer.Option("--amount", metavar="AMOUNT", help="By default all it has.")] = None,
+    floor: Annotated[
+        str | None, typer.Option("--floor", metavar="AMOUNT", help="Least for each; by default the policy's share.")
+    ] = None,
+    artifact_type: OnlyType = None,
+    key: Key = None,
+) -> views.AllocationReceipt:
+    """Share a pool among all that claim of it, and move the grants."""
+    known = unit_named(unit)
+    receipt = allocate_pool(
+        tx,
+        pool=pool,
+        unit=unit,
+        # With a key the default must be the same when it is asked again, or the repeat would be another command.
+        cycle=cycle or key or tx.now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        artifact_type=artifact_type,
+        amount=None if amount is None else parse_amount(amount, known),
+        floor=None if floor is None else parse_amount(floor, known, field="floor", zero=True),
+        key=key,
+    )
+    return views.allocation_receipt(receipt)
+
+
+@changes(budgets, "spend")
+def spend(
+    tx: Tx,
+    artifact: Artifact,
+    amount: Amount,
+    unit: PoolUnit = "llm_standard",
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What for.")] = "",
+    artifact_type: ArtifactType = None,
+    key: Key = None,
+) -> views.SpendingReceipt:
+    """Take what was spent out of an artifact's budget."""
+    parts = parse_amount(amount, unit_named(unit))
+    receipt = record_resource_spending(
+        artifact, parts, artifact_type=artifact_type, unit=unit, note=note, key=key, tx=tx
+    )
+    return views.spending_receipt(receipt)
+
+
+@reads(budgets, "cycles")
+def cycles(
+    tx: Tx,
+    pool: Annotated[str | None, typer.Option("--pool", metavar="POOL", help="Only of this pool.")] = None,
+    limit: Limit = 100,
+) -> views.Page[views.CycleView]:
+    """How pools were shared, the newest first."""
+    found = [views.cycle_view(cycle) for cycle in find_cycles(tx, pool=pool, limit=limit)]
+    return views.Page[views.CycleView](items=found)
+
+
+@reads(budgets, "history")
+def history(
+    tx: Tx, artifact: Artifact, artifact_type: ArtifactType = None, limit: Limit = 100
+) -> views.Page[views.AllocationRowView]:
+    """An artifact's grants and spendings, the newest first."""
+    rows = find_allocations(tx, artifact=artifact_of(tx, artifact, artifact_type), limit=limit)
+    return views.Page[views.AllocationRowView](items=[views.allocation_row_view(row) for row in rows])

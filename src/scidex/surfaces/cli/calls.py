@@ -1,0 +1,147 @@
+"""What every command shares: its options, the economy it opens, the answer it prints.
+
+A topic's module declares a command as a function of a transaction that returns a view:
+
+    @reads(app, "show")
+    def show(tx: Tx, market: MarketName) -> MarketView: ...
+
+`reads` runs it in a read-only transaction, `changes` in one that is committed (or rolled back with --dry-run),
+`answers` without any. Each adds --json and what else goes with it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from scidex.core.journal import Receipt
+from scidex.core.settings import Settings, load_settings
+from scidex.economy import Economy
+from scidex.surfaces.cli import logs, render
+from scidex.surfaces.cli.start import Start
+from scidex.views import View
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Actor = Annotated[
+    str | None, typer.Option("--actor", metavar="NAME", help="Who asks; by default the actor of SCIDEX_ACTOR.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Answer as if it had been done, and do nothing.")]
+Key = Annotated[
+    str | None, typer.Option("--key", metavar="KEY", help="Do it at most once: the same key gives the first answer.")
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most rows to show.")]
+Offset = Annotated[int, typer.Option("--offset", min=0, help="Rows to skip.")]
+Work = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One command being carried out."""
+
+    start: Start
+    json: bool
+    actor: str | None = None
+    dry_run: bool = False
+    settings: Settings = field(default_factory=load_settings)
+
+
+def answers(app: typer.Typer, name: str, **more: Any) -> Callable[[Work], Work]:
+    """A command that needs no transaction: a function of the call that returns what to print, or None."""
+    return lambda work: _declare(app, name, work, {"json": Json}, work, more)
+
+
+def reads(app: typer.Typer, name: str) -> Callable[[Work], Work]:
+    """A command that looks: a function of a read-only transaction that returns a view."""
+
+    def declare(work: Work) -> Work:
+        def carry_out(call: Call, **given: Any) -> Any:
+            with looked_at(call) as economy, economy.reading(actor=call.actor) as tx:
+                return work(tx, **given)
+
+        return _declare(app, name, work, {"json": Json, "actor": Actor}, carry_out, {})
+
+    return declare
+
+
+def changes(app: typer.Typer, name: str) -> Callable[[Work], Work]:
+    """A command that changes something: a function of a transaction that returns a view."""
+
+    def declare(work: Work) -> Work:
+        def carry_out(call: Call, **given: Any) -> Any:
+            # Nobody else may be there to seal what this changes, so the economy does when it is left.
+            with Economy.open(call.settings) as economy:
+                done = economy.run(lambda tx: work(tx, **given), actor=call.actor, dry_run=call.dry_run)
+            if call.dry_run:
+                render.note("dry run: nothing was changed")
+            return done
+
+        return _declare(app, name, work, {"json": Json, "actor": Actor, "dry_run": DryRun}, carry_out, {})
+
+    return declare
+
+
+@contextmanager
+def looked_at(call: Call) -> Iterator[Economy]:
+    """The economy opened to look, which seals nothing: an audit must see what it finds, a standby takes no writes."""
+    with closing(Economy.open(call.settings)) as economy:
+        yield economy
+
+
+def page(items: list[Any], limit: int, following: Callable[[Any], str | int]) -> dict[str, Any]:
+    """The parts of a `Page`: its items and, where it is full, what asks for the following one."""
+    return {"items": items, "next": following(items[-1]) if len(items) == limit else None}
+
+
+def done(receipt: Receipt[Any], facts: Any) -> dict[str, Any]:
+    """What a command did, and what it left as it is now."""
+    left = dict(facts) if isinstance(facts, View) else asdict(facts)
+    shared = {"number": receipt.number, "at": receipt.at, "actor": receipt.actor, "repeated": receipt.repeated}
+    return shared | left
+
+
+def _declare(
+    app: typer.Typer, name: str, work: Work, shared: dict[str, Any], carry_out: Work, more: dict[str, Any]
+) -> Work:
+    own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
+
+    def command(**given: Any) -> None:
+        start: Start = given.pop("context").obj
+        call = Call(
+            start,
+            json=given.pop("json") or start.json,
+            actor=given.pop("actor", None) or start.actor,
+            dry_run=given.pop("dry_run", False),
+        )
+        logs.configure(call.settings)
+        answer = carry_out(call, **given)
+        if answer is None:
+            return
+        if call.json:
+            render.document(answer.view if isinstance(answer, render.InUnit) else answer)
+        else:
+            render.show(answer)
+
+    parameters = [
+        inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own),
+        *(
+            inspect.Parameter(
+                option,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None if option == "actor" else False,
+                annotation=annotation,
+            )
+            for option, annotation in shared.items()
+        ),
+    ]
+    # Typer reads the command line's shape from here, so a command's own arguments and the shared ones become one list.
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__doc__ = work.__doc__
+    app.command(name, **more)(command)
+    return work

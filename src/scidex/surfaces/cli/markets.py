@@ -1,0 +1,214 @@
+"""`scidex markets`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from scidex import views
+from scidex.core.db import Tx
+from scidex.core.units import parse_amount
+from scidex.entities import find_entity
+from scidex.exchange.markets import (
+    PositionKey,
+    close_market,
+    find_market,
+    find_markets,
+    find_positions,
+    find_trades,
+    open_market,
+    place_order,
+    quote,
+    resolve_market,
+    void_market,
+)
+from scidex.surfaces.cli.calls import Key, Limit, changes, done, page, reads
+from scidex.surfaces.cli.words import ArtifactType, price_of, prices_of, shares_of, time_of
+
+markets = typer.Typer()
+
+MarketName = Annotated[str, typer.Argument(metavar="MARKET", help="Id of the market.")]
+Outcome = Annotated[str, typer.Argument(metavar="OUTCOME", help="One of the market's outcomes.")]
+Shares = Annotated[str | None, typer.Option("--shares", metavar="SHARES", help="How many shares.")]
+Spend = Annotated[str | None, typer.Option("--spend", metavar="TOKENS", help="For how many tokens, instead of shares.")]
+LimitPrice = Annotated[
+    str | None, typer.Option("--limit-price", metavar="PRICE", help="Worst average price per share, from 0 to 1.")
+]
+
+
+@reads(markets, "list")
+def list_markets(
+    tx: Tx,
+    state: Annotated[str | None, typer.Option("--state", metavar="STATE", help="open, closed, resolved, void")] = None,
+    after: Annotated[str, typer.Option("--after", metavar="MARKET", help="Begin after this one.")] = "",
+    limit: Limit = 100,
+) -> views.Page[views.MarketView]:
+    """Markets by id."""
+    found = [views.market_view(market) for market in find_markets(tx, state=state, after=after, limit=limit)]
+    return views.Page[views.MarketView](**page(found, limit, lambda last: last.market))
+
+
+@reads(markets, "show")
+def show(tx: Tx, market: MarketName) -> views.MarketView:
+    """A market with its terms and where it stands."""
+    return views.market_view(find_market(tx, market))
+
+
+@changes(markets, "open")
+def open_(
+    tx: Tx,
+    market: Annotated[str, typer.Argument(metavar="MARKET", help="Its id from now on.")],
+    artifact: Annotated[str, typer.Option("--artifact", metavar="ARTIFACT", help="Id of what it is about.")],
+    liquidity: Annotated[
+        str, typer.Option("--liquidity", metavar="TOKENS", help="The b of its maker: the higher, the calmer the price.")
+    ],
+    artifact_type: ArtifactType = None,
+    question: Annotated[
+        str | None, typer.Option("--question", metavar="TEXT", help="By default the artifact's title.")
+    ] = None,
+    outcome: Annotated[
+        list[str] | None, typer.Option("--outcome", metavar="OUTCOME", help="Repeat for each; by default yes and no.")
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option("--price", metavar="PRICE", help="Repeat in the order of outcomes; default equal."),
+    ] = None,
+    closes_at: Annotated[
+        datetime | None, typer.Option("--closes-at", metavar="TIME", parser=time_of, help="2026-03-01T12:00Z")
+    ] = None,
+    key: Key = None,
+) -> dict[str, Any]:
+    """Open a market; its maker's stake comes from the actor's wallet."""
+    entity = find_entity(tx, entity_id=artifact, entity_type=artifact_type)
+    receipt = open_market(
+        tx,
+        market=market,
+        artifact=entity.key,
+        question=entity.title if question is None else question,
+        outcomes=outcome or ("yes", "no"),
+        liquidity=parse_amount(liquidity, field="liquidity"),
+        prices=prices_of(price),
+        closes_at=closes_at,
+        key=key,
+    )
+    return done(receipt, views.market_view(find_market(tx, market)))
+
+
+@reads(markets, "quote")
+def quote_(
+    tx: Tx,
+    market: MarketName,
+    outcome: Outcome,
+    side: Annotated[str, typer.Option("--side", metavar="SIDE", help="buy or sell")] = "buy",
+    shares: Shares = None,
+    spend: Spend = None,
+    limit_price: LimitPrice = None,
+) -> views.Quote:
+    """What an order would do now; nothing is traded."""
+    fill = quote(
+        tx,
+        market=market,
+        outcome=outcome,
+        side=side,
+        shares=shares_of(shares, "shares"),
+        spend=shares_of(spend, "spend"),
+        limit_price=price_of(limit_price),
+    )
+    return views.quote_view(find_market(tx, market), outcome, side, fill)
+
+
+@changes(markets, "buy")
+def buy(
+    tx: Tx,
+    market: MarketName,
+    outcome: Outcome,
+    shares: Shares = None,
+    spend: Spend = None,
+    limit_price: LimitPrice = None,
+    key: Key = None,
+) -> views.OrderReceipt:
+    """Buy shares of an outcome, by --shares or by --spend."""
+    receipt = place_order(
+        tx,
+        market=market,
+        outcome=outcome,
+        side="buy",
+        shares=shares_of(shares, "shares"),
+        spend=shares_of(spend, "spend"),
+        limit_price=price_of(limit_price),
+        key=key,
+    )
+    return views.order_receipt(find_market(tx, market), receipt)
+
+
+@changes(markets, "sell")
+def sell(
+    tx: Tx,
+    market: MarketName,
+    outcome: Outcome,
+    shares: Annotated[str, typer.Option("--shares", metavar="SHARES", help="How many shares.")],
+    limit_price: LimitPrice = None,
+    key: Key = None,
+) -> views.OrderReceipt:
+    """Sell shares of an outcome."""
+    receipt = place_order(
+        tx,
+        market=market,
+        outcome=outcome,
+        side="sell",
+        shares=shares_of(shares, "shares"),
+        limit_price=price_of(limit_price),
+        key=key,
+    )
+    return views.order_receipt(find_market(tx, market), receipt)
+
+
+@reads(markets, "history")
+def history(
+    tx: Tx,
+    market: MarketName,
+    before: Annotated[int | None, typer.Option("--before", metavar="TRADE", min=1, help="Only earlier trades.")] = None,
+    limit: Limit = 100,
+) -> views.Page[views.TradeView]:
+    """Trades with the prices after each, the newest first."""
+    found = find_market(tx, market)
+    rows = [views.trade_view(found, trade) for trade in find_trades(tx, market=market, before=before, limit=limit)]
+    return views.Page[views.TradeView](**page(rows, limit, lambda last: last.trade))
+
+
+@reads(markets, "positions")
+def positions(
+    tx: Tx,
+    market: Annotated[str | None, typer.Option("--market", metavar="MARKET", help="Only in this market.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Only this actor's.")] = None,
+    after: Annotated[
+        tuple[str, str],
+        typer.Option("--after", metavar="MARKET NAME", help="Begin after this one.", show_default=False),
+    ] = ("", ""),
+    limit: Limit = 100,
+) -> views.Page[views.PositionView]:
+    """Who holds what, by market and owner."""
+    rows = find_positions(tx, market=market, owner=owner, after=PositionKey(*after), limit=limit)
+    found = [views.position_view(position) for position in rows]
+    return views.Page[views.PositionView](**page(found, limit, lambda last: f"{last.market} {last.actor}"))
+
+
+@changes(markets, "close")
+def close(tx: Tx, market: MarketName, key: Key = None) -> dict[str, Any]:
+    """Take no more trades."""
+    receipt = close_market(tx, market=market, key=key)
+    return done(receipt, views.market_view(find_market(tx, market)))
+
+
+@changes(markets, "resolve")
+def resolve(tx: Tx, market: MarketName, outcome: Outcome, key: Key = None) -> views.SettledReceipt:
+    """Decide the outcome, and pay 1 token for each share of it."""
+    return views.settled_receipt(resolve_market(tx, market=market, outcome=outcome, key=key))
+
+
+@changes(markets, "void")
+def void(tx: Tx, market: MarketName, key: Key = None) -> views.SettledReceipt:
+    """End a market that cannot be decided, at its mean prices before the close."""
+    return views.settled_receipt(void_market(tx, market=market, key=key))

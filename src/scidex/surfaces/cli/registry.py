@@ -1,0 +1,77 @@
+"""`scidex actors`, `scidex entities`, `scidex policy`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from scidex import views
+from scidex.actors import find_actors, register_actor
+from scidex.core.db import Tx
+from scidex.entities import EntityKey, find_entities, find_entity, register_entity
+from scidex.policy import current
+from scidex.surfaces.cli.calls import Key, Limit, changes, done, page, reads
+from scidex.surfaces.cli.words import ArtifactType
+
+actors, entities, policy = typer.Typer(), typer.Typer(), typer.Typer()
+
+
+@changes(actors, "register")
+def register(
+    tx: Tx,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called from now on.")],
+    sort: Annotated[str, typer.Option("--sort", metavar="SORT", help="agent, person or service.")] = "agent",
+    role: Annotated[
+        list[str] | None,
+        typer.Option("--role", metavar="ROLE", help="operator, issuer, resolver, auditor; repeatable."),
+    ] = None,
+    key: Key = None,
+) -> dict[str, Any]:
+    """Enter an actor, or give one that is there these roles instead of those it has."""
+    receipt = register_actor(tx, name=name, sort=sort, roles=role or (), key=key)
+    return done(receipt, receipt.result)
+
+
+@reads(actors, "list")
+def list_actors(
+    tx: Tx, after: Annotated[str, typer.Option("--after", metavar="NAME")] = "", limit: Limit = 100
+) -> views.Page[views.ActorView]:
+    """Actors by name."""
+    found = [views.actor_view(actor) for actor in find_actors(tx, after=after, limit=limit)]
+    return views.Page[views.ActorView](**page(found, limit, lambda last: last.name))
+
+
+@changes(entities, "register")
+def register_artifact(
+    tx: Tx,
+    entity_type: Annotated[str, typer.Argument(metavar="TYPE", help="hypothesis, gap, analysis, ...")],
+    entity_id: Annotated[str, typer.Argument(metavar="ID", help="Its id, unique within the type.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="What people call it.")],
+    key: Key = None,
+) -> dict[str, Any]:
+    """Enter a thing under research, by type and id."""
+    receipt = register_entity(tx, entity_type=entity_type, entity_id=entity_id, title=title, key=key)
+    return done(receipt, views.entity_view(find_entity(tx, entity_type=entity_type, entity_id=entity_id)))
+
+
+@reads(entities, "list")
+def list_entities(
+    tx: Tx,
+    artifact_type: ArtifactType = None,
+    after: Annotated[
+        tuple[str, str], typer.Option("--after", metavar="TYPE ID", help="Begin after this one.", show_default=False)
+    ] = ("", ""),
+    limit: Limit = 100,
+) -> views.Page[views.EntityView]:
+    """Entities by type and id."""
+    rows = find_entities(tx, entity_type=artifact_type, after=EntityKey(*after), limit=limit)
+    found = [views.entity_view(entity) for entity in rows]
+    return views.Page[views.EntityView](**page(found, limit, lambda last: f"{last.entity_type} {last.entity_id}"))
+
+
+@reads(policy, "show")
+def show_policy(tx: Tx) -> dict[str, Any]:
+    """Every number in force, and under which version decisions record them."""
+    found, version = current(tx)
+    return {"version": version, "policy": found}

@@ -1,0 +1,210 @@
+"""Answers on the terminal: tables for people, one JSON document for programs, notes beside them on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+PIPE_WIDTH = 4000
+"""Columns where nobody looks: wide enough that no id is ever cut or folded."""
+PRICE_DIGITS = 6
+
+TOKENS = {
+    "average_price", "base", "bounty_tokens", "budget", "capital_at_risk", "claim", "demand", "liquidity",
+    "maker_result", "paid", "payout", "payouts", "returned", "subsidy",
+}  # fmt: skip
+"""Fields whose amounts are tokens, whatever the view."""
+UNIT = {
+    "amount", "available", "balance", "balances", "cap", "floor", "grant", "granted", "held", "posted", "remainder",
+    "remaining",
+}  # fmt: skip
+"""Fields whose amounts are in the unit that the view, the account or the command names."""
+PRICES = {"average_price", "price", "prices", "uncertainty"}
+
+COLUMNS: dict[str, str] = {
+    "AccountView": "account unit balance held available",
+    "ActorView": "name sort roles registered_at",
+    "AllocationRowView": "number created_at sort unit amount pool cycle binding actor note",
+    "BountyView": "bounty artifact_type artifact_id funder amount remaining state expires_at purpose",
+    "BudgetView": "rank artifact_type artifact_id price demand bounty_tokens budget market",
+    "CycleView": "pool unit cycle at amount granted claims theta",
+    "EntityView": "entity_type entity_id title proposer registered_at",
+    "EntryView": "number leg at amount balance other reason",
+    "GrantView": "artifact_type artifact_id claim floor cap grant binding why",
+    "MarketView": "market artifact_type artifact_id state prices liquidity capital_at_risk trades closes_at",
+    "PositionView": "market actor shares paid capital_at_risk payout",
+    "TradeView": "trade at actor side outcome shares redeemed paid prices",
+}
+"""What a list shows of each view; its JSON has every field."""
+
+
+class InUnit(NamedTuple):
+    """A view whose amounts are in a unit that it does not name itself."""
+
+    view: Any
+    unit: str
+
+
+def printable(text: str) -> str:
+    """The text with whatever would move a terminal's cursor or colours made visible."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def note(line: str) -> None:
+    """A line for whoever watches, on stderr: never part of the answer."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def document(value: Any) -> None:
+    """The one JSON document of a command. ASCII, so that no terminal or pipe can garble it."""
+    plain = to_jsonable_python(value, inf_nan_mode="null", fallback=str)
+    print(json.dumps(plain, indent=2), flush=True)  # noqa: T201
+
+
+def line(value: Any) -> None:
+    """A JSON document in one line, for whoever reads while the command still runs."""
+    print(json.dumps(to_jsonable_python(value)), flush=True)  # noqa: T201
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where text goes; nothing in it is markup, because titles and reasons are other people's words."""
+    file = sys.stderr if stderr else sys.stdout
+    width = None if file.isatty() else PIPE_WIDTH
+    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+
+
+def text(*lines: str) -> None:
+    """Plain lines of an answer."""
+    for each in lines:
+        print(printable(each), flush=True)  # noqa: T201
+
+
+def show(answer: Any) -> None:
+    """An answer for people: a page as a table, anything else field by field."""
+    unit = None
+    if isinstance(answer, InUnit):
+        answer, unit = answer
+    if isinstance(answer, BaseModel) and "items" in type(answer).model_fields:
+        _show_page(answer, unit)
+    else:
+        show_fields(_fields(answer), _descriptions(answer), unit or getattr(answer, "unit", None))
+
+
+def show_fields(fields: Mapping[str, Any], about: Mapping[str, str], unit: str | None = None) -> None:
+    """One thing, a field per line; lists of things in it follow as tables."""
+    table = _table("", "", "", headed=False)
+    lists: list[list[Mapping[str, Any]]] = []
+    parts: list[BaseModel] = []
+    for name, value in fields.items():
+        if isinstance(value, BaseModel):
+            parts.append(value)
+        elif isinstance(value, Mapping) and value and isinstance(next(iter(value.values())), BaseModel):
+            lists.append([{name: key} | _fields(view) for key, view in value.items()])
+        elif isinstance(value, Sequence) and value and isinstance(value[0], BaseModel):
+            lists.append([_chosen(view) for view in value])
+        else:
+            table.add_row(*map(Text, (heading(name, unit), cell(name, value), about.get(name, ""))))
+    console().print(table)
+    for part in parts:
+        show_fields(_fields(part), _descriptions(part), unit)
+    for rows in lists:
+        show_rows(rows, unit)
+
+
+def show_rows(rows: Iterable[Mapping[str, Any]], unit: str | None = None) -> None:
+    """Things of one sort, a row each, with the unit of every amount in its heading."""
+    rows = list(rows)
+    if not rows:
+        text("none")
+        return
+    table = _table(*(heading(name, unit) for name in rows[0]))
+    for number, name in enumerate(rows[0]):
+        if any(isinstance(row[name], (int, float)) and not isinstance(row[name], bool) for row in rows):
+            table.columns[number].justify = "right"
+    for row in rows:
+        table.add_row(*(Text(cell(name, value)) for name, value in row.items()))
+    console().print(table)
+
+
+def heading(name: str, unit: str | None = None) -> str:
+    """A field as people read it, with the unit of its values.
+
+    >>> heading("demand"), heading("grant", "llm_standard"), heading("expires_at"), heading("age_s")
+    ('demand (tokens)', 'grant (llm_standard)', 'expires (UTC)', 'age (s)')
+    """
+    words = name.replace("_", " ")
+    if name in TOKENS:
+        return f"{words} (tokens)"
+    if name in UNIT:
+        return f"{words} ({'tokens' if unit == 'token' else unit or 'of the unit'})"
+    if name in ("at", "as_of"):
+        return f"{words} (UTC)"
+    if name.endswith("_at"):
+        return f"{words.removesuffix(' at')} (UTC)"
+    return f"{words.removesuffix(' s')} (s)" if name.endswith("_s") else words
+
+
+def cell(name: str, value: Any) -> str:
+    """A value as people read it: exact, prices to six digits, what is not known said so.
+
+    >>> cell("amount", 1e-06), cell("price", None), cell("payout", None), cell("price", 2 / 3)
+    ('0.000001', 'unknown', '-', '0.666667')
+    """
+    if value is None:
+        return "unknown" if name in PRICES else "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        return f"{value:.{PRICE_DIGITS}f}" if name in PRICES else _number(value)
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{printable(str(key))} {cell(name, each)}" for key, each in value.items()) or "-"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(cell(name, each) for each in value) or "-"
+    return printable(str(value))
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{Decimal(repr(value)).normalize():f}"
+
+
+def _show_page(page: Any, unit: str | None) -> None:
+    show_rows([_chosen(view) for view in page.items], unit)
+    if page.next is not None:
+        note(f"there is more: --after or --offset {page.next}")
+
+
+def _chosen(view: BaseModel) -> dict[str, Any]:
+    fields = _fields(view)
+    chosen = COLUMNS.get(type(view).__name__)
+    return {name: fields[name] for name in chosen.split()} if chosen else fields
+
+
+def _fields(answer: Any) -> dict[str, Any]:
+    return dict(answer) if isinstance(answer, (BaseModel, Mapping)) else vars(answer)
+
+
+def _descriptions(answer: Any) -> dict[str, str]:
+    fields = type(answer).model_fields if isinstance(answer, BaseModel) else {}
+    return {name: field.description for name, field in fields.items() if field.description}
+
+
+def _table(*headings: str, headed: bool = True) -> Table:
+    looked_at = sys.stdout.isatty()
+    table = Table(box=SIMPLE_HEAD if looked_at and headed else None, show_header=headed, pad_edge=False)
+    for words in headings:
+        # A narrow terminal breaks an id over two lines rather than cut it: it may be copied from here.
+        table.add_column(Text(words), overflow="fold")
+    return table

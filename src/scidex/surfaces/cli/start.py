@@ -1,0 +1,26 @@
+"""What the program was started with, before any command is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    # The economy takes half a second to import, which `scidex --help` should not pay.
+    from scidex.economy import Economy
+
+
+class Serve(Protocol):
+    """Answers HTTP on an economy until the process is told to stop."""
+
+    def __call__(self, economy: Economy, *, host: str, port: int, on_ready: Callable[[str], None]) -> None: ...
+
+
+@dataclass
+class Start:
+    """Options that stood before the subcommand, and the server that this process can run."""
+
+    serve: Serve
+    json: bool = False
+    actor: str | None = None
