@@ -237,6 +237,20 @@ def test_a_left_over_process_number_of_a_stranger_is_no_obstacle(home: Path) -> 
         assert ask(conninfo, "SELECT 1") == 1
 
 
+def test_a_living_server_is_never_doubled_even_without_its_pid_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, pid_file = EmbeddedServer(home), home / "postgres" / "postmaster.pid"
+    server.acquire()
+    hidden = pid_file.rename(home / "postgres" / "hidden.pid")
+    monkeypatch.setattr(embedded, "START_TIMEOUT_S", 0.1)
+    with pytest.raises(ServerNotStarted, match="still starting"):
+        EmbeddedServer(home).acquire()
+    hidden.rename(pid_file)
+    server.release()
+    assert not server.status().running
+
+
 def test_the_copy_of_a_living_home_gets_a_server_of_its_own(folder: Path, home: Path) -> None:
     original, copy = EmbeddedServer(home), EmbeddedServer(folder / "copy")
     with original:
