@@ -27,6 +27,6 @@ def register_actor(
 ) -> Receipt[ActorRegistered]:
     """Enter an actor, or change the roles of one.
 
-    Refuses: NameInvalid, ReservedName, UnknownSort, UnknownRole, RoleNeeded, UnknownActor.
+    Refuses: NameInvalid, ReservedName, UnknownSort, UnknownRole, RoleNeeded, UnknownActor, KeyReused.
     """
     return perform_one(tx, Request(RegisterActor(name, sort, tuple(roles)), tx.actor, key), *current(tx))

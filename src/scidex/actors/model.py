@@ -62,4 +62,4 @@ class ReservedName(Forbidden):
 
 
 class RoleNeeded(Forbidden):
-    """{actor} may not do this: it needs the role {role}, which an operator gives."""
+    """{actor} may not do this; it needs the role {role}, which an operator gives."""

@@ -131,7 +131,10 @@ class Database:
 
     @contextmanager
     def reading(self, *, actor: str = "reader") -> Iterator[Tx]:
-        """A read-only transaction in which every statement sees the same moment."""
+        """A read-only transaction in which every statement sees the same moment.
+
+        Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken.
+        """
         with _failures_named(), self._pool.connection() as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             tx = Tx(connection, actor, self.clock())
@@ -201,7 +204,7 @@ def check_server(conninfo: str, settings: Settings) -> None:
 def connect_as_owner(conninfo: str, settings: Settings) -> Iterator[Connection[Any]]:
     """One connection, outside the pool, with the rights of the database's own user.
 
-    Refuses: DatabaseUrlInvalid, DatabaseDown.
+    Refuses: DatabaseUrlInvalid, DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken.
     """
     try:
         psycopg.conninfo.conninfo_to_dict(conninfo)
@@ -221,7 +224,7 @@ def connect_as_owner(conninfo: str, settings: Settings) -> Iterator[Connection[A
 
 
 def check_role(conninfo: str, settings: Settings) -> None:
-    """See that the application's role can be taken on. Refuses: RoleMissing."""
+    """See that the application's role can be taken on. Refuses: RoleMissing, DatabaseUrlInvalid, DatabaseDown."""
     with connect_as_owner(conninfo, settings) as connection:
         try:
             connection.execute(f'SET ROLE "{APP_ROLE}"')

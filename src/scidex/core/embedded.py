@@ -146,7 +146,7 @@ class EmbeddedServer:
                 self._stop_if_last(turn)
 
     def status(self) -> ServerStatus:
-        """Whether it runs and where its parts are; changes nothing. Refuses: HomeUnusable, NoEmbeddedServer."""
+        """Whether it runs, and where; changes nothing. Refuses: HomeUnusable, HomeFull, NoEmbeddedServer."""
         with _in_home(self.home, make=False):
             pid, sockets, _ = self._find() or (None, None, False)
             version = self._run(self.binary("postgres"), "--version").stdout.rpartition(" ")[2].strip()

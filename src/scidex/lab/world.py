@@ -61,7 +61,7 @@ class World:
     ) -> Receipt[Any]:
         """Decide a command; `number` and `policy_version` are given when a recorded one is run again.
 
-        Refuses what the command's rule refuses, and KeyReused; the world is then as it was.
+        Refuses: what the command's rule refuses, and KeyReused; the world is then as it was.
         """
         kind = kind_of(command)
         body = kind.encode(command)

@@ -159,8 +159,8 @@ def issue(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | N
 def retire(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None) -> Receipt[Moved]:
     """Take value out of circulation, in parts; needs the role issuer.
 
-    Refuses: RoleNeeded, UnknownActor, UnknownUnit, AmountNotPositive, AmountTooLarge, SameAccount, UnknownAccount,
-    InsufficientFunds, KeyReused.
+    Refuses: RoleNeeded, UnknownActor, UnknownUnit, NameInvalid, AmountNotPositive, AmountTooLarge, SameAccount,
+    UnknownAccount, InsufficientFunds, KeyReused.
     """
     return perform_one(tx, Request(Retire(account, amount, reason), tx.actor, key), *current(tx))
 

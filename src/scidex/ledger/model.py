@@ -223,7 +223,7 @@ class UnknownAccount(Missing):
 
 
 class UnknownHold(Missing):
-    """There is no hold {hold!r}."""
+    """There is no hold {hold!r}; give the id that the receipt of placing it shows."""
 
 
 class InsufficientFunds(Refused):

@@ -114,7 +114,7 @@ def balance_of(state: State, account: AccountKey) -> int:
 def transfer(state: State, command: Transfer, context: Context) -> Moved:
     """All legs in order, or none.
 
-    Refuses: NoLegs, NameInvalid, UnknownUnit, AmountNotPositive, AmountTooLarge, NotYourAccount, UnknownActor,
+    Refuses: NoLegs, UnknownUnit, AmountNotPositive, AmountTooLarge, NotYourAccount, UnknownActor,
     SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge.
     """
     if not command.legs:
@@ -151,8 +151,8 @@ def issue(state: State, command: Issue, context: Context) -> Moved:
 
 
 def retire(state: State, command: Retire, context: Context) -> Moved:
-    """Take value out of circulation. Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, RoleNeeded,
-    UnknownActor, SameAccount, UnknownAccount, InsufficientFunds."""
+    """Take value out of circulation. Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, NameInvalid,
+    RoleNeeded, UnknownActor, SameAccount, UnknownAccount, InsufficientFunds."""
     return _issue_or_retire(
         state, context, command.account, issuance_of(command.account.unit), command.amount, command.reason
     )
@@ -211,8 +211,8 @@ def place_hold(state: State, command: PlaceHold, context: Context) -> HoldReceip
 def post_hold(state: State, command: PostHold, context: Context) -> HoldReceipt:
     """Move what was held, or a part of it, and release the rest.
 
-    Refuses: UnknownHold, NotYourHold, UnknownActor, HoldEnded, HoldExpired, AmountNotPositive, PostAboveHold,
-    BalanceTooLarge.
+    Refuses: UnknownHold, NotYourHold, UnknownActor, HoldEnded, HoldExpired, AmountNotPositive, AmountTooLarge,
+    PostAboveHold, BalanceTooLarge.
     """
     hold = _pending(state, context, command.hold)
     if hold.expires_at <= context.now:

@@ -13,5 +13,5 @@ ENACT = declare(Kind("policy.enact", EnactPolicy, PolicyEnacted, enact, {POLICIE
 
 
 def enact_policy(tx: Tx, *, policy: Policy, key: str | None = None) -> Receipt[PolicyEnacted]:
-    """Put a new version in force. Refuses: PolicyByVoteOnly."""
+    """Put a new version in force. Refuses: PolicyByVoteOnly, KeyReused."""
     return perform_one(tx, Request(EnactPolicy(policy), tx.actor, key), *current(tx))

@@ -87,7 +87,7 @@ def all_migrations() -> list[Migration]:
 
 
 def schema_status(conninfo: str, settings: Settings) -> SchemaStatus:
-    """Compare a database with this version. Refuses: SchemaAhead, SchemaForeign."""
+    """Compare a database with this version. Refuses: SchemaAhead, SchemaForeign, DatabaseDown."""
     with connect_as_owner(conninfo, settings) as connection:
         return _status(connection)
 
@@ -95,7 +95,7 @@ def schema_status(conninfo: str, settings: Settings) -> SchemaStatus:
 def check_schema(conninfo: str, settings: Settings) -> None:
     """See that the database is exactly at this version.
 
-    Refuses: SchemaBehind, SchemaAhead, SchemaForeign, SchemaHalf.
+    Refuses: SchemaBehind, SchemaAhead, SchemaForeign, SchemaHalf, DatabaseDown.
     """
     status = schema_status(conninfo, settings)
     if status.pending:
@@ -107,7 +107,7 @@ def check_schema(conninfo: str, settings: Settings) -> None:
 def migrate(conninfo: str, settings: Settings) -> list[str]:
     """Bring the database to this version; the names of the steps that ran.
 
-    A step that is recorded but whose tables are gone runs again. Refuses: SchemaAhead, SchemaForeign.
+    A step that is recorded but whose tables are gone runs again. Refuses: SchemaAhead, SchemaForeign, DatabaseDown.
     """
     ran = []
     with connect_as_owner(conninfo, settings) as connection:

@@ -201,7 +201,7 @@ class Settled:
 
 
 class OutcomesInvalid(Invalid):
-    """A market needs 2 to {most} different outcomes, and {given} were given."""
+    """A market needs 2 to {most} different outcomes and was given {given}; name each of them once."""
 
 
 class LiquidityInvalid(Invalid):
@@ -257,7 +257,7 @@ class ArtifactListed(Refused):
 
 
 class MarketClosed(Refused):
-    """The market {market} is {state} since {since} and takes no more trades."""
+    """The market {market} is {state} since {since} and takes no more trades; wait until it is resolved."""
 
 
 class MarketSettled(Refused):

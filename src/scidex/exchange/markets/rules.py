@@ -71,8 +71,8 @@ class Fill(NamedTuple):
 def open_market(state: State, command: OpenMarket, context: Context) -> MarketOpened:
     """Open a market and fund the maker's largest possible loss from the actor's wallet, rounded up.
 
-    Refuses: NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountTooLarge, StartPricesInvalid, CloseTimeInvalid,
-    UnknownEntity, MarketExists, ArtifactListed, UnknownAccount, InsufficientFunds.
+    Refuses: NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountNotPositive, AmountTooLarge, StartPricesInvalid,
+    CloseTimeInvalid, UnknownEntity, MarketExists, ArtifactListed, UnknownAccount, InsufficientFunds.
     """
     name = check_name(command.market, "market")
     check_name(command.question, "question", longest=1000)
@@ -355,13 +355,8 @@ def mean_prices(market: Market, trades: list[Trade], until: datetime, window_s: 
     that ended in the instant in which it opened gives its last prices.
     """
     start = max(market.opened_at, until - timedelta(seconds=window_s))
-    steps = [
-        (
-            market.opened_at,
-            lmsr.prices_of((0,) * len(market.outcomes), market.liquidity, market.offsets),
-        )
-    ]
-    steps += [(trade.at, trade.prices) for trade in trades]
+    opening = lmsr.prices_of((0,) * len(market.outcomes), market.liquidity, market.offsets)
+    steps = [(market.opened_at, opening), *((trade.at, trade.prices) for trade in trades)]
     sums = [0] * len(market.outcomes)
     total = 0
     for (begins, prices), (ends, _) in zip(steps, [*steps[1:], (until, ())], strict=True):
@@ -394,8 +389,8 @@ def require_open(market: Market, now: datetime) -> None:
     """Pass if the market takes trades. Refuses: MarketClosed, MarketSettled."""
     if market.open_at(now):
         return
-    since = market.ended_at or market.closes_at
-    facts = {"market": market.market, "since": since.isoformat() if since else "?"}
+    ended_at = market.ended_at or market.closes_at
+    since = ended_at.isoformat() if ended_at else "?"
     if market.state in ("resolved", "void"):
-        raise MarketSettled(state=market.state, **facts)
-    raise MarketClosed(state="closed", **facts)
+        raise MarketSettled(market=market.market, state=market.state, since=since)
+    raise MarketClosed(market=market.market, state="closed", since=since)

@@ -135,8 +135,8 @@ def allocate_pool(
     """Share a pool among all artifacts (of a type) that claim anything now, and move the grants.
 
     Amounts are parts of the unit; no amount means all that the pool can spend. Refuses: NameInvalid, UnknownUnit,
-    RoleNeeded, UnknownActor, CycleAllocated, NoClaims, RateMissing, AmountNotPositive, AmountTooLarge, PoolEmpty,
-    PoolBelowFloors, KeyReused.
+    RoleNeeded, UnknownActor, CycleAllocated, NoClaims, ClaimRepeated, RateMissing, AmountNotPositive, AmountTooLarge,
+    PoolEmpty, PoolBelowFloors, KeyReused.
     """
     policy, version = current(tx)
     claims = tuple(

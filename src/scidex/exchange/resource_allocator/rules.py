@@ -206,8 +206,7 @@ def _check_distinct(claims: tuple[Claim, ...]) -> None:
 def record_spending(state: State, command: RecordSpending, context: Context) -> SpendingRecorded:
     """Move what was spent out of the artifact's budget into the sink.
 
-    Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, NameInvalid, UnknownEntity, RoleNeeded, UnknownActor,
-    BudgetExhausted.
+    Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, UnknownEntity, RoleNeeded, UnknownActor, BudgetExhausted.
     """
     unit = unit_named(command.unit)
     check_amount(command.amount, unit)

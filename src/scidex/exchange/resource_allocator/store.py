@@ -73,21 +73,24 @@ def scan_allocations(tx: Tx) -> Iterator[tuple[AllocationKey, AllocationRow]]:
         yield AllocationKey(*row[:2]), _allocation(row)
 
 
-def find_allocations(tx: Tx, *, artifact: EntityKey, limit: int = 100) -> list[AllocationRow]:
-    """An artifact's grants and spendings, newest first."""
+def find_allocations(
+    tx: Tx, *, artifact: EntityKey, before: int | None = None, limit: int = 100
+) -> list[AllocationRow]:
+    """A page of an artifact's grants and spendings, newest first; a journal number has at most one of them."""
     rows = tx.execute(
         f"SELECT {_ALLOCATION} FROM resource_allocations WHERE (artifact_type, artifact_id) = (%s, %s)"
-        " ORDER BY number DESC, line LIMIT %s",
-        [*artifact, limit],
+        " AND number < %s ORDER BY number DESC, line LIMIT %s",
+        [*artifact, before or 2**62, limit],
     )
     return [_allocation(row) for row in rows]
 
 
-def find_cycles(tx: Tx, *, pool: str | None = None, limit: int = 100) -> list[Cycle]:
-    """Sharings, newest first."""
+def find_cycles(tx: Tx, *, pool: str | None = None, before: int | None = None, limit: int = 100) -> list[Cycle]:
+    """A page of sharings, newest first."""
     rows = tx.execute(
-        f"SELECT {_CYCLE} FROM allocation_cycle WHERE (%s::text IS NULL OR pool = %s) ORDER BY number DESC LIMIT %s",
-        [pool, pool, limit],
+        f"SELECT {_CYCLE} FROM allocation_cycle WHERE (%s::text IS NULL OR pool = %s) AND number < %s"
+        " ORDER BY number DESC LIMIT %s",
+        [pool, pool, before or 2**62, limit],
     )
     return [Cycle._make(row) for row in rows]
 
