@@ -1,0 +1,129 @@
+"""The application: every route, the one form of refusals, and its description for programs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from scidex.economy import Economy
+from scidex.surfaces.http import bounties, budgets, ledger, markets, registry, system
+from scidex.surfaces.http.edge import Edge
+from scidex.surfaces.http.problems import MEDIA_TYPE, Problem, add_handlers
+
+DESCRIPTION = """\
+The economy of a fleet of research agents: markets price ideas, prices become claims on compute, a finite pool is
+shared exactly.
+
+**Who asks.** The header `X-Scidex-Actor` names the actor. Until API keys exist the server believes it, and therefore
+listens on the loopback interface only.
+
+**Amounts** are whole units (12.5 tokens), as JSON numbers or as decimal strings, and never rounded. Prices lie
+between 0 and 1. Times carry their zone and are answered in UTC.
+
+**Trying again** is always safe with an `Idempotency-Key`: the same key with the same request happens once and is
+answered the same to the byte, with the header `Idempotency-Replayed: true`; with another request it is refused
+(`key_reused`).
+
+**Refusals** are `application/problem+json`; `code` is the word to act upon. 400: mend the request. 403: another actor
+must ask. 404: it names what is not there. 409: ask again after a change. 402: a budget is short, do not try again.
+503: nothing happened, try again with the same key.
+"""
+TAGS = [
+    {"name": "markets", "description": "prices, orders, positions, and how markets open and end"},
+    {"name": "bounties", "description": "tokens in escrow for progress on an artifact"},
+    {"name": "budgets", "description": "what capital claims, how pools are shared, what was spent"},
+    {"name": "ledger", "description": "accounts, transfers, holds, issue and retirement"},
+    {"name": "registry", "description": "who acts and what is researched"},
+    {"name": "system", "description": "health, version, policy"},
+]
+REFUSALS = {
+    400: "Invalid: the request can never be right as it stands",
+    402: "Refused: the budget is short; do not try again",
+    403: "Forbidden: the actor may not do this",
+    404: "Missing: what the request names does not exist",
+    409: "Refused: the state does not allow it now",
+    413: "Invalid: the body is too large",
+    503: "Busy: nothing happened, try again with the same key",
+}
+
+
+def create_app(economy: Economy) -> FastAPI:
+    """The application over an open economy, which the caller closes."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # A request beyond the connections then waits in this queue, which nobody leaves with a refusal.
+        current_default_thread_limiter().total_tokens = economy.settings.pool_size
+        yield
+
+    app = FastAPI(
+        title="SciDEX",
+        version=version("scidex"),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        responses={status: _described(meaning) for status, meaning in REFUSALS.items()},
+        generate_unique_id_function=lambda route: route.name,
+        redirect_slashes=False,
+        # Their pages run scripts of a third party, on an address whose requests are believed.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.economy = economy
+    add_handlers(app)
+    app.add_middleware(Edge)
+    for topic in (markets, bounties, budgets, ledger, registry, system):
+        app.include_router(topic.router)
+    app.openapi = _description_of(app)  # type: ignore[method-assign]
+    return app
+
+
+def _described(meaning: str) -> dict[str, Any]:
+    return {"description": meaning, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+def _description_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """FastAPI's own description of the routes, with what it cannot know put right."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                tags=app.openapi_tags,
+                routes=app.routes,
+            )
+            _mend(found)
+            app.openapi_schema = found
+        return app.openapi_schema
+
+    return describe
+
+
+def _mend(description: dict[str, Any]) -> None:
+    schemas = description["components"]["schemas"]
+    schemas["Problem"] = Problem.model_json_schema()
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for schema in schemas.values():
+        # Receipts say this in a header, so that a repeated answer is the first one to the byte.
+        if schema.get("properties", {}).pop("repeated", None):
+            schema["required"].remove("repeated")
+    for path in description["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                content["example"] = _example_of(content["schema"], schemas)
+
+
+def _example_of(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    # An optional body is "this or null".
+    reference = next(choice["$ref"] for choice in schema.get("anyOf", [schema]) if "$ref" in choice)
+    return schemas[reference.rsplit("/", 1)[-1]]["examples"][0]

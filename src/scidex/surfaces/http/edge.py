@@ -1,0 +1,92 @@
+"""What happens to every request around its route: an id, limits, and an answer to every failure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from fastapi import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scidex.surfaces.http.problems import MAX_BODY_BYTES, OriginForeign, internal_response, refusal_response
+
+log = structlog.get_logger("scidex.http")
+_SANE_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+
+
+class Edge:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever is raised inside becomes an answer, not a broken connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+        started = False
+
+        async def send_marked(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                marked = MutableHeaders(scope=message)
+                marked["X-Request-Id"] = request_id
+                # A balance that some cache remembers is a wrong balance.
+                marked["Cache-Control"] = "no-store"
+            await send(message)
+
+        try:
+            if _foreign(scope, headers):
+                refused = OriginForeign(origin=headers["origin"][:100])
+                await refusal_response(scope, refused)(scope, receive, send_marked)
+                return
+            await self._app(scope, _limited(headers, receive), send_marked)
+        except Exception:
+            if started:
+                raise
+            log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
+            await internal_response(scope, request_id)(scope, receive, send_marked)
+
+
+def _limited(headers: Headers, receive: Receive) -> Receive:
+    """The same body, as far as it is not too large."""
+    declared, seen = headers.get("content-length", ""), 0
+    declared_bytes = int(declared[:20]) if declared.isdecimal() else 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        message: Message = {} if declared_bytes > MAX_BODY_BYTES else await receive()
+        seen += len(message.get("body", b""))
+        if max(seen, declared_bytes) > MAX_BODY_BYTES:
+            raise HTTPException(413)
+        return message
+
+    return limited
+
+
+def _foreign(scope: Scope, headers: Headers) -> bool:
+    """Whether a page of some other site asks for a change.
+
+    Who can reach the loopback interface is believed, and a browser can: it sends what any page tells it to, but names
+    the page's origin. An origin that is a name other than localhost may have been pointed here by its owner.
+    """
+    origin = headers.get("origin")
+    if origin is None or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return False
+    try:
+        page = urlsplit(origin)
+        host = page.hostname or ""
+        if host != "localhost":
+            ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return page.netloc != headers.get("host")

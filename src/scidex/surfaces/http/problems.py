@@ -1,0 +1,183 @@
+"""Every answer of no over HTTP: one form (problem+json, RFC 9457), one place that makes it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from scidex.core.errors import FAMILIES, Forbidden, Invalid, Missing, Refusal, Refused
+
+MEDIA_TYPE = "application/problem+json"
+MAX_BODY_BYTES = 2**20
+
+
+class RequestInvalid(Invalid):
+    """The request cannot be understood: {problem}. Mend it; /openapi.json says what each route takes."""
+
+
+class BodyTooLarge(Invalid):
+    """The body is larger than {largest} bytes; send less at once."""
+
+    status = 413
+
+
+class RouteUnknown(Missing):
+    """There is no route {path}; /openapi.json lists those that there are."""
+
+
+class MethodNotAllowed(Invalid):
+    """The route {path} does not take {method}; /openapi.json says what it takes."""
+
+    status = 405
+
+
+class OriginForeign(Forbidden):
+    """A page from {origin} may not act here; only pages of this server's own address may."""
+
+
+class AddressNotLoopback(Refused):
+    """The server would listen on {host}, which other machines can reach, and until API keys exist it believes whoever
+    names an actor; listen on 127.0.0.1 and put a proxy that knows its users in front."""
+
+
+class AddressTaken(Refused):
+    """The server cannot listen on {host} port {port}: {reason}. Choose another port, or 0 for any free one."""
+
+
+class Problem(BaseModel):
+    """Why a request was refused, and what to do."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "/problems/insufficient_funds",
+                    "title": "Refused",
+                    "status": 409,
+                    "code": "insufficient_funds",
+                    "detail": "actor:alice/wallet/token has 3 token to spend and 12.5 is needed; add 9.5, or ask for"
+                    " less.",
+                    "instance": "/api/market/order",
+                    "facts": {"account": "actor:alice/wallet/token", "unit": "token", "short": "9.5"},
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="/problems/ and the code")
+    title: str = Field(description="the family: Invalid, Forbidden, Missing, Refused, Busy or Internal")
+    status: int
+    code: str = Field(description="the word for this refusal at every door")
+    detail: str = Field(description="what is wrong and what to do, for people")
+    instance: str = Field(description="the path of the request")
+    facts: dict[str, Any] = Field(description="the same for programs")
+
+
+def refusal_response(scope: Scope, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal as problem+json, with the header that tells a client whether to try again."""
+    advice = {503: {"Retry-After": "1"}, 402: {"x-should-retry": "false"}}.get(refusal.status, {})
+    return _response(
+        Problem(
+            type=f"/problems/{refusal.code}",
+            title=_family(refusal),
+            status=refusal.status,
+            code=refusal.code,
+            detail=str(refusal),
+            instance=_instance(scope),
+            facts={name: _plain(value) for name, value in refusal.facts.items()},
+        ),
+        {**advice, **(headers or {})},
+    )
+
+
+def internal_response(scope: Scope, request_id: str) -> Response:
+    """A bug as problem+json; what it was stands in the log under the request's id and nowhere else."""
+    return _response(
+        Problem(
+            type="/problems/internal_error",
+            title="Internal",
+            status=500,
+            code="internal_error",
+            detail=f"The server failed on this request. Try again with the same key; if it stays so, report request"
+            f" {request_id}, which the server's log explains.",
+            instance=_instance(scope),
+            facts={"request_id": request_id},
+        ),
+        {},
+    )
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every refusal, of the house or of the framework, in the one form."""
+    app.add_exception_handler(Refusal, _on_refusal)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return refusal_response(request.scope, error)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    wrong = [_explain(found) for found in error.errors()]
+    more = f" (and {len(wrong) - 5} more)" if len(wrong) > 5 else ""
+    return refusal_response(request.scope, RequestInvalid(problem="; ".join(wrong[:5]) + more))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return refusal_response(request.scope, _named(request, error), error.headers)
+
+
+def _named(request: Request, error: HTTPException) -> Refusal:
+    path = _instance(request.scope)
+    match error.status_code:
+        case 404:
+            return RouteUnknown(path=path)
+        case 405:
+            return MethodNotAllowed(path=path, method=request.method)
+        case 413:
+            return BodyTooLarge(largest=MAX_BODY_BYTES)
+    # What the framework says here in all cases is that the body could not be parsed, not why.
+    return RequestInvalid(problem="the body is nested too deeply, or has a number of thousands of digits")
+
+
+def _explain(found: Mapping[str, Any]) -> str:
+    if found["type"] == "json_invalid":
+        return f"the body is not JSON, at character {found['loc'][-1]}: {found['ctx']['error']}"
+    where = ".".join(str(step) for step in found["loc"])
+    return f"{where[:100]}: {found['msg'].removeprefix('Value error, ')}"
+
+
+def _response(problem: Problem, headers: Mapping[str, str]) -> Response:
+    # Escaped to ASCII, so that text which no encoding holds (half a surrogate pair) still makes an answer.
+    return Response(json.dumps(problem.model_dump()), problem.status, headers, MEDIA_TYPE)
+
+
+def _family(refusal: Refusal) -> str:
+    return next((kind.__name__ for kind in type(refusal).__mro__ if kind.__name__ in FAMILIES), "Refusal")
+
+
+def _instance(scope: Scope) -> str:
+    raw = scope.get("raw_path")
+    return raw.decode("latin-1") if raw else quote(scope["path"])
+
+
+def _plain(value: object) -> object:
+    """A fact as JSON carries it: numbers stay numbers, whatever else becomes text."""
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)

@@ -1,0 +1,60 @@
+"""The system itself: health, version, policy."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from scidex.core.db import Tx
+from scidex.policy import Policy, current
+from scidex.surfaces.http.inputs import AsReader
+from scidex.views import View
+
+router = APIRouter(tags=["system"])
+
+
+class HealthView(View):
+    """The process runs and its database answers; where it does not, the answer is a problem (503)."""
+
+    status: str = Field(description="ok")
+    policy_version: int
+
+
+class VersionView(View):
+    """What answers here."""
+
+    version: str
+    python: str
+
+
+class PolicyView(View):
+    """The policy in force."""
+
+    version: int = Field(description="every decision records it")
+    policy: Policy
+
+
+@router.get("/health")
+def get_health(reader: AsReader) -> HealthView:
+    """Whether the process runs and the database answers."""
+    return reader.read(lambda tx: HealthView(status="ok", policy_version=current(tx)[1]))
+
+
+@router.get("/version")
+async def get_version() -> VersionView:
+    """Which version answers here."""
+    return VersionView(version=version("scidex"), python=platform.python_version())
+
+
+@router.get("/api/policy")
+def get_policy(reader: AsReader) -> PolicyView:
+    """Every constant of the economy that is in force."""
+
+    def work(tx: Tx) -> PolicyView:
+        policy, number = current(tx)
+        return PolicyView(version=number, policy=policy)
+
+    return reader.read(work)
