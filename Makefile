@@ -1,0 +1,38 @@
+# The commands of the house; a bare `make` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help run up test quick lint bench clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+run: $(STAMP) ## show the economy at work: a small living world, its ranking and its grants
+	@$(BIN)/scidex demo
+
+up: $(STAMP) ## start the economy of your home and serve HTTP until Ctrl-C
+	@$(BIN)/scidex up
+
+test: $(STAMP) ## everything that CI runs: linters, types, import contracts, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+quick: $(STAMP) ## the tests without the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+bench: $(STAMP) ## measure: allocation of 10^5 and 10^6 claims, the rules alone
+	@$(BIN)/python bench/allocation.py
+	@$(BIN)/python bench/rules.py
+
+clean: ## remove what was built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
