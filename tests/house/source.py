@@ -77,10 +77,11 @@ class Module:
 
     def functions(self) -> Iterator[Function]:
         """Every function and method."""
-        for node in self.tree.body:
-            for inner in [node, *(node.body if isinstance(node, ast.ClassDef) else [])]:
-                if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
-                    yield Function(inner.name if inner is node else f"{node.name}.{inner.name}", inner)
+        classes = [node for node in self.tree.body if isinstance(node, ast.ClassDef)]
+        for prefix, body in [("", self.tree.body), *((f"{node.name}.", node.body) for node in classes)]:
+            for node in body:
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield Function(prefix + node.name, node)
 
 
 Tree = dict[str, Module]

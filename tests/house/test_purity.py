@@ -48,7 +48,7 @@ def _impurities(tree: Tree, module: Module) -> Iterator[str]:
         if not _may_import(tree, found):
             yield module.at(found.line, f"imports {'.'.join(filter(None, found[1:]))}, which is not pure")
     for node in ast.walk(module.tree):
-        if called_name(node) in IMPURE_CALLS:
+        if isinstance(node, ast.Call) and called_name(node) in IMPURE_CALLS:
             yield module.at(node.lineno, f"calls {called_name(node)}")
         if isinstance(node, ast.Global):
             yield module.at(node.lineno, f"changes the global {', '.join(node.names)}")
