@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from scidex.surfaces.cli import failures
+from scidex.surfaces.cli import failures, render
 from scidex.surfaces.cli.start import Serve, Start
 
 
@@ -100,6 +100,8 @@ def main(serve: Serve) -> None:
 
 def _carry_out(arguments: list[str], begun: Start, *, json: bool) -> None:
     try:
+        for argument in arguments:
+            _check_text(argument)
         code = typer.main.get_command(app).main(arguments, prog_name="scidex", obj=begun, standalone_mode=False)
     except typer.TyperException as error:
         # Only what says how it is to be shown is about the command line.
@@ -111,3 +113,11 @@ def _carry_out(arguments: list[str], begun: Start, *, json: bool) -> None:
         sys.exit(error.exit_code)
     if code:
         sys.exit(code)
+
+
+def _check_text(argument: str) -> None:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        # The database keeps UTF-8, and names that differ in bytes nobody can read are nobody's.
+        raise typer.BadParameter(f"{render.printable(argument)!r} is not UTF-8 text.") from None

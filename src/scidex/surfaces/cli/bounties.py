@@ -10,7 +10,7 @@ from scidex import views
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
 from scidex.exchange.bounties import find_bounties, find_bounty, offer_bounty, refund_bounty
-from scidex.surfaces.cli.calls import Key, Limit, Offset, changes, done, page, reads
+from scidex.surfaces.cli.calls import Key, Limit, Offset, changes, page, reads
 from scidex.surfaces.cli.render import InUnit
 from scidex.surfaces.cli.words import Amount, Artifact, ArtifactType, artifact_of
 
@@ -31,9 +31,9 @@ def list_bounties(
 ) -> InUnit:
     """Bounties, the largest remainder first."""
     key = None if artifact is None else artifact_of(tx, artifact, artifact_type)
-    rows = find_bounties(tx, artifact=key, state=state, offset=offset, limit=limit)
-    found = [views.bounty_view(bounty) for bounty in rows]
-    return InUnit(views.Page[views.BountyView](**page(found, limit, lambda last: offset + limit)), "token")
+    found = find_bounties(tx, artifact=key, state=state, offset=offset, limit=limit + 1)
+    shown = page(views.Page[views.BountyView], found, limit, views.bounty_view, lambda last: offset + limit)
+    return InUnit(shown, "token")
 
 
 @reads(bounties, "show")
@@ -61,11 +61,10 @@ def offer(
         purpose=purpose,
         key=key,
     )
-    return InUnit(done(receipt, views.bounty_view(find_bounty(tx, receipt.result.bounty))), "token")
+    return InUnit(views.bounty_done(receipt), "token")
 
 
 @changes(bounties, "refund")
 def refund(tx: Tx, bounty: BountyName, key: Key = None) -> InUnit:
     """Give back what remains of a bounty."""
-    receipt = refund_bounty(tx, bounty=bounty, key=key)
-    return InUnit(done(receipt, views.bounty_view(find_bounty(tx, bounty))), "token")
+    return InUnit(views.bounty_done(refund_bounty(tx, bounty=bounty, key=key)), "token")

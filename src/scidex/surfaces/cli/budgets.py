@@ -17,7 +17,7 @@ from scidex.exchange.resource_allocator import (
     get_resource_budget_rankings,
     record_resource_spending,
 )
-from scidex.surfaces.cli.calls import Key, Limit, Offset, changes, page, reads
+from scidex.surfaces.cli.calls import Before, Key, Limit, Offset, changes, page, reads
 from scidex.surfaces.cli.words import Amount, Artifact, ArtifactType, artifact_of
 
 budgets = typer.Typer()
@@ -29,9 +29,14 @@ OnlyType = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="On
 @reads(budgets, "rank")
 def rank(tx: Tx, artifact_type: OnlyType = None, offset: Offset = 0, limit: Limit = 20) -> views.Page[views.BudgetView]:
     """Artifacts by capital-weighted budget, the largest first."""
-    found = get_resource_budget_rankings(artifact_type, limit, offset=offset, tx=tx)
-    ranked = [views.budget_view(budget, place) for place, budget in enumerate(found, start=offset + 1)]
-    return views.Page[views.BudgetView](**page(ranked, limit, lambda last: offset + limit))
+    found = list(enumerate(get_resource_budget_rankings(artifact_type, limit + 1, offset=offset, tx=tx), offset + 1))
+    return page(
+        views.Page[views.BudgetView],
+        found,
+        limit,
+        lambda ranked: views.budget_view(ranked[1], ranked[0]),
+        lambda last: last[0],
+    )
 
 
 @reads(budgets, "show")
@@ -94,17 +99,20 @@ def spend(
 def cycles(
     tx: Tx,
     pool: Annotated[str | None, typer.Option("--pool", metavar="POOL", help="Only of this pool.")] = None,
+    before: Before = None,
     limit: Limit = 100,
 ) -> views.Page[views.CycleView]:
     """How pools were shared, the newest first."""
-    found = [views.cycle_view(cycle) for cycle in find_cycles(tx, pool=pool, limit=limit)]
-    return views.Page[views.CycleView](items=found)
+    found = find_cycles(tx, pool=pool, before=before, limit=limit + 1)
+    return page(views.Page[views.CycleView], found, limit, views.cycle_view, lambda last: last.number)
 
 
 @reads(budgets, "history")
 def history(
-    tx: Tx, artifact: Artifact, artifact_type: ArtifactType = None, limit: Limit = 100
+    tx: Tx, artifact: Artifact, artifact_type: ArtifactType = None, before: Before = None, limit: Limit = 100
 ) -> views.Page[views.AllocationRowView]:
     """An artifact's grants and spendings, the newest first."""
-    rows = find_allocations(tx, artifact=artifact_of(tx, artifact, artifact_type), limit=limit)
-    return views.Page[views.AllocationRowView](items=[views.allocation_row_view(row) for row in rows])
+    key = artifact_of(tx, artifact, artifact_type)
+    found = find_allocations(tx, artifact=key, before=before, limit=limit + 1)
+    kind = views.Page[views.AllocationRowView]
+    return page(kind, found, limit, views.allocation_row_view, lambda last: last.number)

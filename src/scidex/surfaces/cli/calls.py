@@ -12,19 +12,21 @@ A topic's module declares a command as a function of a transaction that returns 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from scidex.core.journal import Receipt
+from scidex.actors import ReservedName
+from scidex.core.names import check_name
 from scidex.core.settings import Settings, load_settings
 from scidex.economy import Economy
+from scidex.policy import HOUSE
 from scidex.surfaces.cli import logs, render
 from scidex.surfaces.cli.start import Start
-from scidex.views import View
+from scidex.views import Page
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Actor = Annotated[
@@ -34,9 +36,13 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Answer as if it had bee
 Key = Annotated[
     str | None, typer.Option("--key", metavar="KEY", help="Do it at most once: the same key gives the first answer.")
 ]
+After = Annotated[str | None, typer.Option("--after", metavar="NEXT", help="The `next` of the page before.")]
+Before = Annotated[int | None, typer.Option("--before", metavar="NEXT", min=1, help="The `next` of the page before.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Most rows to show.")]
 Offset = Annotated[int, typer.Option("--offset", min=0, help="Rows to skip.")]
 Work = Callable[..., Any]
+Item = TypeVar("Item")
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,10 @@ class Call:
     """One command being carried out."""
 
     start: Start
+    settings: Settings
     json: bool
-    actor: str | None = None
+    actor: str
     dry_run: bool = False
-    settings: Settings = field(default_factory=load_settings)
 
 
 def answers(app: typer.Typer, name: str, **more: Any) -> Callable[[Work], Work]:
@@ -92,16 +98,24 @@ def looked_at(call: Call) -> Iterator[Economy]:
         yield economy
 
 
-def page(items: list[Any], limit: int, following: Callable[[Any], str | int]) -> dict[str, Any]:
-    """The parts of a `Page`: its items and, where it is full, what asks for the following one."""
-    return {"items": items, "next": following(items[-1]) if len(items) == limit else None}
+def page(
+    kind: type[Page[Item]],
+    found: Sequence[Row],
+    limit: int,
+    view: Callable[[Row], Item],
+    following: Callable[[Row], str | int],
+) -> Page[Item]:
+    """At most `limit` of what was found, which is one more where there is a following page."""
+    shown = found[:limit]
+    return kind(items=[view(row) for row in shown], next=following(shown[-1]) if len(found) > limit else None)
 
 
-def done(receipt: Receipt[Any], facts: Any) -> dict[str, Any]:
-    """What a command did, and what it left as it is now."""
-    left = dict(facts) if isinstance(facts, View) else asdict(facts)
-    shared = {"number": receipt.number, "at": receipt.at, "actor": receipt.actor, "repeated": receipt.repeated}
-    return shared | left
+def actor_of(*given: str | None) -> str:
+    """Who asks: the first that is given. Refuses: NameInvalid, ReservedName."""
+    actor = check_name(next(name for name in given if name is not None), "actor")
+    if actor == HOUSE:
+        raise ReservedName(name=actor)
+    return actor
 
 
 def _declare(
@@ -111,13 +125,15 @@ def _declare(
 
     def command(**given: Any) -> None:
         start: Start = given.pop("context").obj
+        settings = load_settings()
+        logs.configure(settings)
         call = Call(
             start,
+            settings,
             json=given.pop("json") or start.json,
-            actor=given.pop("actor", None) or start.actor,
+            actor=actor_of(given.pop("actor", None), start.actor, settings.actor),
             dry_run=given.pop("dry_run", False),
         )
-        logs.configure(call.settings)
         answer = carry_out(call, **given)
         if answer is None:
             return

@@ -92,12 +92,12 @@ def _bug(error: Exception, *, json: bool) -> NoReturn:
 
     request = uuid.uuid4().hex[:12]
     if structlog.is_configured():
-        structlog.get_logger("scidex").debug("command failed", request=request, exc_info=error)
+        structlog.get_logger("scidex").debug("command failed", request_id=request, exc_info=error)
     message = (
         f"SciDEX broke ({type(error).__name__}, request {request}). Ask again with the same --key;"
         " if it stays so, report the trace that SCIDEX_LOG_LEVEL=debug shows."
     )
-    _fail("internal_error", "Bug", message, {"request": request}, BUG, json=json)
+    _fail("internal_error", "Internal", message, {"request_id": request}, BUG, json=json)
 
 
 def _leave(exit_code: int) -> NoReturn:

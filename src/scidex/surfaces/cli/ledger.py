@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,9 +13,9 @@ from scidex import views
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount, to_number, unit_named
 from scidex.ledger import AccountKey, Leg, TransferKey
-from scidex.surfaces.cli.calls import Key, Limit, changes, page, reads
+from scidex.surfaces.cli.calls import After, Key, Limit, changes, page, reads
 from scidex.surfaces.cli.render import InUnit
-from scidex.surfaces.cli.words import Account, Amount, Reason, account_after, time_of
+from scidex.surfaces.cli.words import Account, Amount, Reason, time_of
 
 ledger, holds = typer.Typer(), typer.Typer()
 ledger.add_typer(holds, name="holds", help="Value set aside.")
@@ -29,13 +30,13 @@ def accounts(
     tx: Tx,
     owner: Annotated[str | None, typer.Option("--owner", metavar="OWNER", help="As actor:alice or pool:main.")] = None,
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Only in this unit.")] = None,
-    after: Annotated[str | None, typer.Option("--after", metavar="ACCOUNT", help="Begin after this one.")] = None,
+    after: After = None,
     limit: Limit = 100,
 ) -> views.Page[views.AccountView]:
     """Balances by account."""
-    rows = books.find_accounts(tx, owner=owner, unit=unit, after=account_after(after), limit=limit)
-    found = [views.account_view(account) for account in rows]
-    return views.Page[views.AccountView](**page(found, limit, lambda last: last.account))
+    key = AccountKey.parse(after) if after else AccountKey("", "", "")
+    found = books.find_accounts(tx, owner=owner, unit=unit, after=key, limit=limit + 1)
+    return page(views.Page[views.AccountView], found, limit, views.account_view, lambda last: str(last.key))
 
 
 @reads(ledger, "show")
@@ -49,16 +50,21 @@ def entries(
     tx: Tx,
     account: Account,
     before: Annotated[
-        tuple[int, int] | None, typer.Option("--before", metavar="NUMBER LEG", help="Only earlier ones.")
+        str | None, typer.Option("--before", metavar="NEXT", help="The `next` of the page before: NUMBER-LEG.")
     ] = None,
     limit: Limit = 100,
 ) -> InUnit:
     """An account's movements, the newest first."""
     which = AccountKey.parse(account)
-    rows = books.find_entries(tx, account=which, before=TransferKey(*before) if before else None, limit=limit)
-    found = [views.entry_view(which.unit, entry) for entry in rows]
-    listed = views.Page[views.EntryView](**page(found, limit, lambda last: f"{last.number} {last.leg}"))
-    return InUnit(listed, which.unit)
+    found = books.find_entries(tx, account=which, before=_place(before), limit=limit + 1)
+    shown = page(
+        views.Page[views.EntryView],
+        found,
+        limit,
+        lambda entry: views.entry_view(which.unit, entry),
+        lambda last: f"{last.number}-{last.leg}",
+    )
+    return InUnit(shown, which.unit)
 
 
 @reads(ledger, "balance")
@@ -157,3 +163,12 @@ def show_hold(tx: Tx, hold: HoldName) -> views.HoldView:
 def sums(tx: Tx) -> dict[str, Any]:
     """The sum of all balances of each unit: 0, or the books are wrong."""
     return {"sums": {unit: to_number(total, unit_named(unit)) for unit, total in books.sums_by_unit(tx).items()}}
+
+
+def _place(text: str | None) -> TransferKey | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,18})-(\d{1,9})", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not the `next` of a page.")
+    return TransferKey(int(found[1]), int(found[2]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,8 +24,8 @@ from scidex.exchange.markets import (
     resolve_market,
     void_market,
 )
-from scidex.surfaces.cli.calls import Key, Limit, changes, done, page, reads
-from scidex.surfaces.cli.words import ArtifactType, price_of, prices_of, shares_of, time_of
+from scidex.surfaces.cli.calls import After, Before, Key, Limit, changes, page, reads
+from scidex.surfaces.cli.words import ArtifactType, cursor, limit_price_of, names_of, prices_of, shares_of, time_of
 
 markets = typer.Typer()
 
@@ -42,12 +42,12 @@ LimitPrice = Annotated[
 def list_markets(
     tx: Tx,
     state: Annotated[str | None, typer.Option("--state", metavar="STATE", help="open, closed, resolved, void")] = None,
-    after: Annotated[str, typer.Option("--after", metavar="MARKET", help="Begin after this one.")] = "",
+    after: After = None,
     limit: Limit = 100,
 ) -> views.Page[views.MarketView]:
     """Markets by id."""
-    found = [views.market_view(market) for market in find_markets(tx, state=state, after=after, limit=limit)]
-    return views.Page[views.MarketView](**page(found, limit, lambda last: last.market))
+    found = find_markets(tx, state=state, after=after or "", limit=limit + 1)
+    return page(views.Page[views.MarketView], found, limit, views.market_view, lambda last: last.market)
 
 
 @reads(markets, "show")
@@ -79,7 +79,7 @@ def open_(
         datetime | None, typer.Option("--closes-at", metavar="TIME", parser=time_of, help="2026-03-01T12:00Z")
     ] = None,
     key: Key = None,
-) -> dict[str, Any]:
+) -> views.OpenedReceipt:
     """Open a market; its maker's stake comes from the actor's wallet."""
     entity = find_entity(tx, entity_id=artifact, entity_type=artifact_type)
     receipt = open_market(
@@ -93,7 +93,7 @@ def open_(
         closes_at=closes_at,
         key=key,
     )
-    return done(receipt, views.market_view(find_market(tx, market)))
+    return views.opened_receipt(find_market(tx, market), receipt)
 
 
 @reads(markets, "quote")
@@ -114,7 +114,7 @@ def quote_(
         side=side,
         shares=shares_of(shares, "shares"),
         spend=shares_of(spend, "spend"),
-        limit_price=price_of(limit_price),
+        limit_price=limit_price_of(limit_price, side),
     )
     return views.quote_view(find_market(tx, market), outcome, side, fill)
 
@@ -137,7 +137,7 @@ def buy(
         side="buy",
         shares=shares_of(shares, "shares"),
         spend=shares_of(spend, "spend"),
-        limit_price=price_of(limit_price),
+        limit_price=limit_price_of(limit_price, "buy"),
         key=key,
     )
     return views.order_receipt(find_market(tx, market), receipt)
@@ -159,7 +159,7 @@ def sell(
         outcome=outcome,
         side="sell",
         shares=shares_of(shares, "shares"),
-        limit_price=price_of(limit_price),
+        limit_price=limit_price_of(limit_price, "sell"),
         key=key,
     )
     return views.order_receipt(find_market(tx, market), receipt)
@@ -169,13 +169,19 @@ def sell(
 def history(
     tx: Tx,
     market: MarketName,
-    before: Annotated[int | None, typer.Option("--before", metavar="TRADE", min=1, help="Only earlier trades.")] = None,
+    before: Before = None,
     limit: Limit = 100,
 ) -> views.Page[views.TradeView]:
     """Trades with the prices after each, the newest first."""
     found = find_market(tx, market)
-    rows = [views.trade_view(found, trade) for trade in find_trades(tx, market=market, before=before, limit=limit)]
-    return views.Page[views.TradeView](**page(rows, limit, lambda last: last.trade))
+    trades = find_trades(tx, market=market, before=before, limit=limit + 1)
+    return page(
+        views.Page[views.TradeView],
+        trades,
+        limit,
+        lambda trade: views.trade_view(found, trade),
+        lambda last: last.trade,
+    )
 
 
 @reads(markets, "positions")
@@ -183,23 +189,26 @@ def positions(
     tx: Tx,
     market: Annotated[str | None, typer.Option("--market", metavar="MARKET", help="Only in this market.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Only this actor's.")] = None,
-    after: Annotated[
-        tuple[str, str],
-        typer.Option("--after", metavar="MARKET NAME", help="Begin after this one.", show_default=False),
-    ] = ("", ""),
+    after: After = None,
     limit: Limit = 100,
 ) -> views.Page[views.PositionView]:
     """Who holds what, by market and owner."""
-    rows = find_positions(tx, market=market, owner=owner, after=PositionKey(*after), limit=limit)
-    found = [views.position_view(position) for position in rows]
-    return views.Page[views.PositionView](**page(found, limit, lambda last: f"{last.market} {last.actor}"))
+    key = PositionKey(*names_of(after))
+    found = find_positions(tx, market=market, owner=owner, after=key, limit=limit + 1)
+    return page(
+        views.Page[views.PositionView],
+        found,
+        limit,
+        views.position_view,
+        lambda last: cursor(last.market, last.owner),
+    )
 
 
 @changes(markets, "close")
-def close(tx: Tx, market: MarketName, key: Key = None) -> dict[str, Any]:
+def close(tx: Tx, market: MarketName, key: Key = None) -> views.ClosedReceipt:
     """Take no more trades."""
     receipt = close_market(tx, market=market, key=key)
-    return done(receipt, views.market_view(find_market(tx, market)))
+    return views.closed_receipt(find_market(tx, market), receipt)
 
 
 @changes(markets, "resolve")

@@ -9,10 +9,10 @@ import typer
 from scidex import views
 from scidex.actors import find_actors, register_actor
 from scidex.core.db import Tx
-from scidex.entities import EntityKey, find_entities, find_entity, register_entity
+from scidex.entities import EntityKey, find_entities, register_entity
 from scidex.policy import current
-from scidex.surfaces.cli.calls import Key, Limit, changes, done, page, reads
-from scidex.surfaces.cli.words import ArtifactType
+from scidex.surfaces.cli.calls import After, Key, Limit, changes, page, reads
+from scidex.surfaces.cli.words import ArtifactType, cursor, names_of
 
 actors, entities, policy = typer.Typer(), typer.Typer(), typer.Typer()
 
@@ -27,19 +27,16 @@ def register(
         typer.Option("--role", metavar="ROLE", help="operator, issuer, resolver, auditor; repeatable."),
     ] = None,
     key: Key = None,
-) -> dict[str, Any]:
+) -> views.ActorDone:
     """Enter an actor, or give one that is there these roles instead of those it has."""
-    receipt = register_actor(tx, name=name, sort=sort, roles=role or (), key=key)
-    return done(receipt, receipt.result)
+    return views.actor_done(register_actor(tx, name=name, sort=sort, roles=role or (), key=key))
 
 
 @reads(actors, "list")
-def list_actors(
-    tx: Tx, after: Annotated[str, typer.Option("--after", metavar="NAME")] = "", limit: Limit = 100
-) -> views.Page[views.ActorView]:
+def list_actors(tx: Tx, after: After = None, limit: Limit = 100) -> views.Page[views.ActorView]:
     """Actors by name."""
-    found = [views.actor_view(actor) for actor in find_actors(tx, after=after, limit=limit)]
-    return views.Page[views.ActorView](**page(found, limit, lambda last: last.name))
+    found = find_actors(tx, after=after or "", limit=limit + 1)
+    return page(views.Page[views.ActorView], found, limit, views.actor_view, lambda last: last.name)
 
 
 @changes(entities, "register")
@@ -49,25 +46,23 @@ def register_artifact(
     entity_id: Annotated[str, typer.Argument(metavar="ID", help="Its id, unique within the type.")],
     title: Annotated[str, typer.Argument(metavar="TITLE", help="What people call it.")],
     key: Key = None,
-) -> dict[str, Any]:
+) -> views.EntityDone:
     """Enter a thing under research, by type and id."""
     receipt = register_entity(tx, entity_type=entity_type, entity_id=entity_id, title=title, key=key)
-    return done(receipt, views.entity_view(find_entity(tx, entity_type=entity_type, entity_id=entity_id)))
+    return views.entity_done(receipt)
 
 
 @reads(entities, "list")
 def list_entities(
     tx: Tx,
     artifact_type: ArtifactType = None,
-    after: Annotated[
-        tuple[str, str], typer.Option("--after", metavar="TYPE ID", help="Begin after this one.", show_default=False)
-    ] = ("", ""),
+    after: After = None,
     limit: Limit = 100,
 ) -> views.Page[views.EntityView]:
     """Entities by type and id."""
-    rows = find_entities(tx, entity_type=artifact_type, after=EntityKey(*after), limit=limit)
-    found = [views.entity_view(entity) for entity in rows]
-    return views.Page[views.EntityView](**page(found, limit, lambda last: f"{last.entity_type} {last.entity_id}"))
+    key = EntityKey(*names_of(after))
+    found = find_entities(tx, entity_type=artifact_type, after=key, limit=limit + 1)
+    return page(views.Page[views.EntityView], found, limit, views.entity_view, lambda last: cursor(*last.key))
 
 
 @reads(policy, "show")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from scidex.views import Done
 
 PIPE_WIDTH = 4000
 """Columns where nobody looks: wide enough that no id is ever cut or folded."""
@@ -47,6 +50,17 @@ COLUMNS: dict[str, str] = {
     "TradeView": "trade at actor side outcome shares redeemed paid prices",
 }
 """What a list shows of each view; its JSON has every field."""
+
+
+CONTINUED = {
+    "AllocationRowView": "--before",
+    "BountyView": "--offset",
+    "BudgetView": "--offset",
+    "CycleView": "--before",
+    "EntryView": "--before",
+    "TradeView": "--before",
+}
+"""What continues a list; where nothing stands here it is --after."""
 
 
 class InUnit(NamedTuple):
@@ -143,7 +157,9 @@ def heading(name: str, unit: str | None = None) -> str:
     >>> heading("demand"), heading("grant", "llm_standard"), heading("expires_at"), heading("age_s")
     ('demand (tokens)', 'grant (llm_standard)', 'expires (UTC)', 'age (s)')
     """
-    words = name.replace("_", " ")
+    if "(" in name:
+        return name
+    words = name.replace("_", " ").removesuffix(" tokens")
     if name in TOKENS:
         return f"{words} (tokens)"
     if name in UNIT:
@@ -183,7 +199,8 @@ def _number(value: float) -> str:
 def _show_page(page: Any, unit: str | None) -> None:
     show_rows([_chosen(view) for view in page.items], unit)
     if page.next is not None:
-        note(f"there is more: --after or --offset {page.next}")
+        option = CONTINUED.get(type(page.items[0]).__name__, "--after")
+        note(f"there is more: {option} {shlex.quote(str(page.next))}")
 
 
 def _chosen(view: BaseModel) -> dict[str, Any]:
@@ -197,7 +214,7 @@ def _fields(answer: Any) -> dict[str, Any]:
 
 
 def _descriptions(answer: Any) -> dict[str, str]:
-    fields = type(answer).model_fields if isinstance(answer, BaseModel) else {}
+    fields = type(answer).model_fields if isinstance(answer, BaseModel) and not isinstance(answer, Done) else {}
     return {name: field.description for name, field in fields.items() if field.description}
 
 

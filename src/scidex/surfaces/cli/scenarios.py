@@ -98,8 +98,8 @@ def _show_demo(
     unit = unit_named(allocation.unit)
     render.text(
         f"{report.agents} agents made {report.trades} trades on {report.artifacts} artifacts (refused: {refused}).",
-        f"{report.bounties} bounties were offered. Then the pool {allocation.pool} was shared: of {allocation.amount:,}"
-        f" {unit.name} {allocation.granted:,} were granted, {allocation.remainder:,} stay.",
+        f"{report.bounties} bounties were offered. Then the pool {allocation.pool} was shared:"
+        f" of {allocation.amount:,.0f} {unit.name} {allocation.granted:,.0f} were granted.",
         f"Market {report.settled_market} was resolved {report.settled_outcome}; its maker made"
         f" {report.maker_result:+.6f} tokens.",
         "",

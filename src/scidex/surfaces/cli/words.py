@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
@@ -12,7 +15,6 @@ from scidex.core.db import Tx
 from scidex.core.units import Unit, parse_amount
 from scidex.entities import EntityKey, find_entity
 from scidex.exchange.markets import PRICE_DECIMALS
-from scidex.ledger import AccountKey
 
 PRICE = Unit("price", PRICE_DECIMALS, "tokens per share, or a probability")
 
@@ -30,13 +32,22 @@ def artifact_of(tx: Tx, artifact: str, artifact_type: str | None) -> EntityKey:
     return find_entity(tx, entity_id=artifact, entity_type=artifact_type).key
 
 
-def price_of(text: str | None, field: str = "limit_price") -> int | None:
-    """A price in 10^-12. Refuses: AmountNotNumber, AmountNotFinite, AmountNegative, AmountTooFine, AmountTooLarge.
+def limit_price_of(text: str | None, side: str) -> int | None:
+    """A limit in 10^-12; digits below that are dropped so that the limit is never wider than was asked.
 
-    >>> price_of("0.25"), price_of(None)
-    (250000000000, None)
+    Refuses: AmountNotNumber, AmountNotFinite, AmountNegative, AmountTooFine, AmountTooLarge.
+
+    >>> limit_price_of("0.33333333333333", "buy"), limit_price_of("0.33333333333333", "sell")
+    (333333333333, 333333333334)
     """
-    return None if text is None else parse_amount(text, PRICE, field=field, zero=True)
+    if text is None:
+        return None
+    exact: str | Decimal = text
+    with suppress(InvalidOperation):
+        if 0 <= Decimal(text) <= 1:
+            part = Decimal(1).scaleb(-PRICE_DECIMALS)
+            exact = Decimal(text).quantize(part, ROUND_CEILING if side == "sell" else ROUND_FLOOR)
+    return parse_amount(exact, PRICE, field="limit_price", zero=True)
 
 
 def prices_of(texts: Sequence[str] | None) -> list[int] | None:
@@ -62,6 +73,23 @@ def time_of(text: str) -> datetime:
         raise typer.BadParameter(f"{text!r} is not a time; write one such as 2026-03-01T12:00Z.") from None
 
 
-def account_after(text: str | None) -> AccountKey:
-    """Where a page of accounts begins. Refuses: AccountNameInvalid."""
-    return AccountKey.parse(text) if text else AccountKey("", "", "")
+def cursor(*names: str) -> str:
+    """The place in a list after these names."""
+    return json.dumps(names, separators=(",", ":"))
+
+
+def names_of(text: str | None) -> tuple[str, str]:
+    """The two names in a cursor, empty ones at the start of a list.
+
+    >>> names_of(cursor("hypothesis", "tau/amyloid")), names_of(None)
+    (('hypothesis', 'tau/amyloid'), ('', ''))
+    """
+    if text is None:
+        return "", ""
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or [type(name) for name in names] != [str, str] or "\0" in "".join(names):
+        raise typer.BadParameter(f"{text!r} is not the `next` of a page.")
+    return names[0], names[1]
