@@ -84,7 +84,7 @@ class TransferBody(Body):
 class AmountBody(Body):
     """How much is created in, or taken out of circulation from, which account."""
 
-    model_config = example(account="pool:main/available/llm_standard", amount=1_000_000, reason="the cycle's budget")
+    model_config = example(account="pool:main/pool/llm_standard", amount=1_000_000, reason="the cycle's budget")
 
     account: Text
     amount: Amount
