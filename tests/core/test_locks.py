@@ -121,7 +121,9 @@ def test_transfers_in_opposite_directions_never_deadlock(busy):
 def test_two_hundred_orders_on_one_market_from_sixteen_connections_settle_to_a_state_that_the_audit_accepts(busy):
     chance = random.Random(1)
     orders = [
-        Request(Order("m", chance.choice(("yes", "no")), "buy", spend=chance.randint(1, 20 * T)), chance.choice(TRADERS))
+        Request(
+            Order("m", chance.choice(("yes", "no")), "buy", spend=chance.randint(1, 20 * T)), chance.choice(TRADERS)
+        )
         for _ in range(200)
     ]
     with ThreadPoolExecutor(16) as pool:

@@ -108,7 +108,7 @@ def parse_amount(
     try:
         with localcontext() as context:
             context.prec = 400
-            number = Decimal(given.strip() if isinstance(given, str) else str(given))
+            number = Decimal(str(given).strip()) if isinstance(given, (str, float)) else Decimal(given)
             if not number.is_finite():
                 raise AmountNotFinite(field=field, given=shown)
             _check_sign(number, shown, field, zero)

@@ -156,7 +156,12 @@ def allocate_pool(state: State, command: AllocatePool, context: Context) -> Pool
 
 
 def cap_of(claim: int, unit: Unit, policy: Policy) -> int:
-    """What a claim of token parts is worth in parts of the unit, rounded down: nobody is granted more."""
+    """What a claim of token parts is worth in parts of the unit, rounded down: nobody is granted more.
+
+    Refuses: RateMissing.
+    """
+    if unit.name not in policy.units_per_token:
+        raise RateMissing(unit=unit.name, known=", ".join(policy.units_per_token))
     rate = Fraction(policy.units_per_token[unit.name])
     worth = claim * rate * unit.parts / 1_000_000
     return worth.numerator // worth.denominator
@@ -178,8 +183,6 @@ def _amount_to_share(state: State, command: AllocatePool, unit: Unit) -> int:
 
 
 def _floors(command: AllocatePool, unit: Unit, caps: list[int], amount: int, policy: Policy) -> list[int]:
-    if unit.name not in policy.units_per_token:
-        raise RateMissing(unit=unit.name, known=", ".join(policy.units_per_token))
     if command.floor is None:
         share = Fraction(policy.exploration_share) * amount / len(caps)
         return [min(cap, share.numerator // share.denominator) for cap in caps]
