@@ -18,6 +18,8 @@ from pydantic import (
     Field,
     SkipValidation,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     WithJsonSchema,
 )
 from starlette.responses import Response
@@ -54,6 +56,7 @@ def _in_utc(at: datetime) -> datetime:
 
 
 Text = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_without_nul)]
+_NAMES = TypeAdapter(list[Text])
 Amount = Annotated[
     # Not for pydantic to check: what is wrong with an amount has one word at every door, and `parse_amount` says it.
     SkipValidation[str | int | float],
@@ -200,9 +203,9 @@ def names_of(given: str | None, count: int) -> tuple[str, ...]:
     if given is None:
         return ("",) * count
     try:
-        names = json.loads(given)
-    except (ValueError, RecursionError):
-        names = None
-    if not isinstance(names, list) or [type(name) for name in names] != [str] * count or "\0" in "".join(names):
+        names = _NAMES.validate_json(given)
+    except ValidationError:
+        names = []
+    if len(names) != count:
         raise RequestInvalid(problem="after is not the `next` of a page")
     return tuple(names)
