@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from scidex.core.errors import Invalid
 
-MAX_AMOUNT = 2**53 - 1
-"""The largest amount or balance, in parts of its unit.
+MAX_AMOUNT = 10**15 - 1
+"""The largest amount or balance, in parts of its unit: 999,999,999.999999 tokens, 10^15 - 1 LLM tokens.
 
-It is the largest whole number that a double, JSON and JavaScript all carry exactly: 9.007e9 tokens, 9.007e15 LLM
-tokens. Every figure that leaves the house is therefore exact to its last part."""
+Every decimal number of 15 digits survives a double, JSON and JavaScript unchanged (16 digits do not), so every figure
+that leaves the house is exact to its last part."""
 
 
 class Unit(NamedTuple):
