@@ -86,10 +86,7 @@ def start(
 
 def main(serve: Serve) -> None:
     """Carry out the command line of this process and end it. `serve` is what `scidex up` runs."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character gets its number instead of a failure.
-        if stream is not None:
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    failures.have_streams()
     arguments = sys.argv[1:]
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
     json = "--json" in before

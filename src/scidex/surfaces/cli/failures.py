@@ -12,6 +12,7 @@ and without.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -46,7 +47,8 @@ def answered(*, json: bool) -> Iterator[None]:
     except BrokenPipeError:
         _leave(READER_LEFT)
     except OSError as error:
-        _fail("system", "Busy", f"{error}; mend that, then ask again with the same --key.", {}, SYSTEM, json=json)
+        problem = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        _fail("system", "Busy", f"{problem}; mend that, then ask again with the same --key.", {}, SYSTEM, json=json)
     except Exception as error:  # noqa: BLE001 - the last place where a bug can become one line
         _bug(error, json=json)
 
@@ -54,6 +56,19 @@ def answered(*, json: bool) -> Iterator[None]:
 def say_usage(message: str) -> None:
     """Tell a program that its command line says nothing; people are told by Typer."""
     render.document(_problem("usage", "Invalid", message, {}))
+
+
+def have_streams() -> None:
+    """Open what the caller closed, or the next file, which may be a lock or a socket, would be taken for stdout."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest free number is this one, because those below it are open by now.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+            assert getattr(sys, name).fileno() == number
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets its number instead of a failure.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def let_go_when_told() -> None:

@@ -37,5 +37,8 @@ def configure(settings: Settings) -> None:
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[remove, *last]))
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    if level > logging.DEBUG:
+        # It says in four lines what `scidex up` says in one.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     # What the pool cannot reach comes back as a refusal; its own line would be the second about one thing.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -22,6 +22,8 @@ from scidex.views import Done
 PIPE_WIDTH = 4000
 """Columns where nobody looks: wide enough that no id is ever cut or folded."""
 PRICE_DIGITS = 6
+WRAPPED = 20
+"""Least width of a column whose texts wrap; what is shorter never does, because half a number is another number."""
 
 TOKENS = {
     "average_price", "base", "bounty_tokens", "budget", "capital_at_risk", "claim", "demand", "liquidity",
@@ -39,13 +41,13 @@ COLUMNS: dict[str, str] = {
     "AccountView": "account unit balance held available",
     "ActorView": "name sort roles registered_at",
     "AllocationRowView": "number created_at sort unit amount pool cycle binding actor note",
-    "BountyView": "bounty artifact_type artifact_id funder amount remaining state expires_at purpose",
-    "BudgetView": "rank artifact_type artifact_id price demand bounty_tokens budget market",
+    "BountyView": "bounty artifact funder amount remaining state expires_at purpose",
+    "BudgetView": "rank artifact price demand bounty_tokens budget market",
     "CycleView": "pool unit cycle at amount granted claims theta",
     "EntityView": "entity_type entity_id title proposer registered_at",
     "EntryView": "number leg at amount balance other reason",
-    "GrantView": "artifact_type artifact_id claim floor cap grant binding why",
-    "MarketView": "market artifact_type artifact_id state prices liquidity capital_at_risk trades closes_at",
+    "GrantView": "artifact claim floor cap grant binding why",
+    "MarketView": "market artifact state prices liquidity capital_at_risk trades closes_at",
     "PositionView": "market actor shares paid capital_at_risk payout",
     "TradeView": "trade at actor side outcome shares redeemed paid prices",
 }
@@ -137,18 +139,29 @@ def show_fields(fields: Mapping[str, Any], about: Mapping[str, str], unit: str |
 
 
 def show_rows(rows: Iterable[Mapping[str, Any]], unit: str | None = None) -> None:
-    """Things of one sort, a row each, with the unit of every amount in its heading."""
+    """Things of one sort, a row each, with the unit of every amount in its heading.
+
+    On a terminal that is too narrow the long texts wrap; on one that is too narrow for that, each thing stands field
+    by field.
+    """
     rows = list(rows)
     if not rows:
         text("none")
         return
+    out = console()
     table = _table(*(heading(name, unit) for name in rows[0]))
-    for number, name in enumerate(rows[0]):
+    for column, name in zip(table.columns, rows[0], strict=True):
         if any(isinstance(row[name], (int, float)) and not isinstance(row[name], bool) for row in rows):
-            table.columns[number].justify = "right"
+            column.justify = "right"
     for row in rows:
         table.add_row(*(Text(cell(name, value)) for name, value in row.items()))
-    console().print(table)
+    natural = out.measure(table, options=out.options.update(width=PIPE_WIDTH)).maximum
+    if natural > out.width and _wrap_texts(table) > out.width:
+        for row in rows:
+            show_fields(row, {}, unit)
+            out.print()
+        return
+    out.print(table)
 
 
 def heading(name: str, unit: str | None = None) -> str:
@@ -206,6 +219,8 @@ def _show_page(page: Any, unit: str | None) -> None:
 def _chosen(view: BaseModel) -> dict[str, Any]:
     fields = _fields(view)
     chosen = COLUMNS.get(type(view).__name__)
+    if "artifact_type" in fields:
+        fields["artifact"] = f"{fields['artifact_type']} {fields['artifact_id']}"
     return {name: fields[name] for name in chosen.split()} if chosen else fields
 
 
@@ -225,3 +240,17 @@ def _table(*headings: str, headed: bool = True) -> Table:
         # A narrow terminal breaks an id over two lines rather than cut it: it may be copied from here.
         table.add_column(Text(words), overflow="fold")
     return table
+
+
+def _wrap_texts(table: Table) -> int:
+    """Let the long texts of a table wrap, and nothing else; how wide it then is at least."""
+    least = 1
+    for column in table.columns:
+        heads = max(map(len, str(column.header).split()))
+        longest = max(len(each.plain) for each in column.cells if isinstance(each, Text))
+        if longest > WRAPPED:
+            column.min_width = max(heads, WRAPPED)
+        else:
+            column.width = max(heads, longest)
+        least += (column.width or column.min_width or 0) + 3
+    return least

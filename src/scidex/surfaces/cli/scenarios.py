@@ -111,10 +111,10 @@ def _show_demo(
             {
                 "rank": budget.rank,
                 "artifact": f"{budget.artifact_type} {budget.artifact_id}",
-                "price": None if budget.price is None else round(budget.price, 3),
-                "demand (tokens at risk)": budget.demand,
+                "price now": "unknown" if budget.price is None else round(budget.price, 3),
+                "demand (tokens at risk)": round(budget.demand, 2),
                 "bounties (tokens)": budget.bounty_tokens,
-                "claim (tokens)": budget.budget,
+                "claim (tokens)": round(budget.budget, 2),
                 f"grant ({unit.name})": grant.grant if grant else 0,
                 "bound": grant.binding if grant else "-",
                 "why": grant.why if grant else "it claims nothing",
