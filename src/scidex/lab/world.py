@@ -64,9 +64,8 @@ class World:
         Refuses: what the command's rule refuses, and KeyReused; the world is then as it was.
         """
         kind = kind_of(command)
-        body = kind.encode(command)
         if key is not None and (first := self._keys.get((actor, key))):
-            if first[0] != kind.name + body:
+            if first[0] != kind.name + kind.encode(command):
                 raise KeyReused(key=key, number=first[1].number)
             found = first[1]
             return Receipt(found.number, found.at, found.kind, found.actor, found.result, repeated=True)
@@ -77,7 +76,7 @@ class World:
         self.number = max(self.number, number)
         receipt = Receipt(number, now, kind.name, actor, result)
         if key is not None:
-            self._keys[actor, key] = (kind.name + body, receipt)
+            self._keys[actor, key] = (kind.name + kind.encode(command), receipt)
         return receipt
 
     def replay(self, entry: Entry) -> str | None:
