@@ -1,0 +1,21 @@
+"""The economy of a fleet of research agents.
+
+>>> from scidex import Economy
+>>> Economy.__module__
+'scidex.economy'
+"""
+
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("scidex")
+__all__ = ["Economy", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    # Only on demand: whoever imports one small part of the package should not wait for the whole of it.
+    if name == "Economy":
+        from scidex.economy import Economy
+
+        return Economy
+    raise AttributeError(name)

@@ -17,8 +17,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scidex.views import Done
-
 PIPE_WIDTH = 4000
 """Columns where nobody looks: wide enough that no id is ever cut or folded."""
 PRICE_DIGITS = 6
@@ -229,8 +227,9 @@ def _fields(answer: Any) -> dict[str, Any]:
 
 
 def _descriptions(answer: Any) -> dict[str, str]:
-    fields = type(answer).model_fields if isinstance(answer, BaseModel) and not isinstance(answer, Done) else {}
-    return {name: field.description for name, field in fields.items() if field.description}
+    """What each field of a view is; a receipt needs no explaining, and is known by the number that it carries."""
+    fields = type(answer).model_fields if isinstance(answer, BaseModel) else {}
+    return {} if "number" in fields else {name: field.description or "" for name, field in fields.items()}
 
 
 def _table(*headings: str, headed: bool = True) -> Table:
