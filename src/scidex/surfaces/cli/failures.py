@@ -44,7 +44,7 @@ def answered(*, json: bool) -> Iterator[None]:
         _fail(refusal.code, _family(refusal), str(refusal), refusal.facts, refusal.exit_code, json=json)
     except KeyboardInterrupt:
         _leave(INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, render.ReaderLeft):
         _leave(READER_LEFT)
     except OSError as error:
         problem = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
@@ -63,6 +63,10 @@ CONTINUED = {
 """What continues a list; where nothing stands here it is --after."""
 
 
+class ReaderLeft(Exception):
+    """Whoever read the answer has enough of it. Typer and Rich would each exit 1, which says that an audit failed."""
+
+
 class InUnit(NamedTuple):
     """A view whose amounts are in a unit that it does not name itself."""
 
@@ -83,25 +87,37 @@ def note(line: str) -> None:
 def document(value: Any) -> None:
     """The one JSON document of a command. ASCII, so that no terminal or pipe can garble it."""
     plain = to_jsonable_python(value, inf_nan_mode="null", fallback=str)
-    print(json.dumps(plain, indent=2), flush=True)  # noqa: T201
+    _write(json.dumps(plain, indent=2))
 
 
 def line(value: Any) -> None:
     """A JSON document in one line, for whoever reads while the command still runs."""
-    print(json.dumps(to_jsonable_python(value)), flush=True)  # noqa: T201
+    _write(json.dumps(to_jsonable_python(value)))
+
+
+def _write(words: str) -> None:
+    try:
+        print(words, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        raise ReaderLeft from None
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        raise ReaderLeft
 
 
 def console(*, stderr: bool = False) -> Console:
     """Where text goes; nothing in it is markup, because titles and reasons are other people's words."""
     file = sys.stderr if stderr else sys.stdout
     width = None if file.isatty() else PIPE_WIDTH
-    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+    return _Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
 def text(*lines: str) -> None:
     """Plain lines of an answer."""
     for each in lines:
-        print(printable(each), flush=True)  # noqa: T201
+        _write(printable(each))
 
 
 def show(answer: Any) -> None:
