@@ -8,6 +8,7 @@ from psycopg.conninfo import make_conninfo
 
 from scidex.core import migrations
 from scidex.core.migrations import (
+    MigrationForbidden,
     SchemaAhead,
     SchemaBehind,
     SchemaForeign,
@@ -107,6 +108,25 @@ def test_a_database_whose_steps_were_others_is_left_alone(empty, settings):
     for attempt in (check_schema, migrate):
         with pytest.raises(SchemaForeign):
             attempt(empty, settings)
+
+
+def test_a_user_without_the_right_to_create_is_told_what_to_ask_for(empty, settings):
+    execute(empty, "DROP ROLE IF EXISTS guest")
+    execute(empty, "CREATE ROLE guest LOGIN")
+    with pytest.raises(MigrationForbidden, match=r'permission denied.*GRANT scidex_app TO "guest"'):
+        migrate(make_conninfo(empty, user="guest"), settings)
+    assert schema(empty) == []
+
+
+def test_a_user_that_is_no_superuser_can_own_an_economy(server, empty, settings):
+    execute(empty, "DROP ROLE IF EXISTS landlord")
+    execute(empty, "CREATE ROLE landlord LOGIN CREATEROLE")
+    execute(empty, "GRANT CREATE ON SCHEMA public TO landlord")
+    execute(empty, "GRANT scidex_app TO landlord WITH ADMIN OPTION")
+    url = make_conninfo(empty, user="landlord")
+    migrate(url, settings)
+    with Economy.open(settings.model_copy(update={"database_url": url})) as economy:
+        assert economy.seal() == 2
 
 
 def test_two_migrators_at_once_do_the_work_once(server, empty, settings):

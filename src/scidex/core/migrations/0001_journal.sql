@@ -12,6 +12,14 @@ END $$;
 
 DO $$
 BEGIN
+  -- Whoever made a role may give it away but not take it on, since PostgreSQL 16; a superuser needs neither.
+  IF NOT pg_has_role(current_user, 'scidex_app', 'MEMBER') THEN
+    EXECUTE format('GRANT scidex_app TO %I', current_user);
+  END IF;
+END $$;
+
+DO $$
+BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA %I TO scidex_app', current_schema());
 END $$;
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from scidex.core.db import connect_as_owner
 from scidex.core.errors import Refused
@@ -41,6 +41,11 @@ class SchemaForeign(Refused):
 class SchemaHalf(Refused):
     """The database lacks {missing} though migration {found} made it: it is half migrated. Run
     `scidex db migrate`, which completes it."""
+
+
+class MigrationForbidden(Refused):
+    """The database user {user!r} may not make what {step} makes ({reason}); as an administrator let it create in the
+    schema, run CREATE ROLE scidex_app NOLOGIN; GRANT scidex_app TO "{user}"; then migrate again."""
 
 
 @dataclass(frozen=True)
@@ -107,28 +112,35 @@ def check_schema(conninfo: str, settings: Settings) -> None:
 def migrate(conninfo: str, settings: Settings) -> list[str]:
     """Bring the database to this version; the names of the steps that ran.
 
-    A step that is recorded but whose tables are gone runs again. Refuses: SchemaAhead, SchemaForeign, DatabaseDown.
+    A step that is recorded but whose tables are gone runs again.
+    Refuses: SchemaAhead, SchemaForeign, MigrationForbidden, DatabaseDown.
     """
     ran = []
+    step = "scidex_migration"
     with connect_as_owner(conninfo, settings) as connection:
+        # The lock goes with the connection, whatever happens.
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         try:
             connection.execute(_RECORD)
             status = _status(connection)
-            for step in all_migrations():
-                if step.name_in_full not in status.pending and not set(step.tables) & set(status.missing):
-                    continue
-                with connection.transaction():
-                    connection.execute(step.sql.encode())
-                    connection.execute(
-                        "INSERT INTO scidex_migration (number, name, sha256) VALUES (%s, %s, %s)"
-                        " ON CONFLICT (number) DO NOTHING",
-                        [step.number, step.name, step.sha256],
-                    )
-                ran.append(step.name_in_full)
-        finally:
-            connection.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+            for migration in all_migrations():
+                step = migration.name_in_full
+                if step in status.pending or set(migration.tables) & set(status.missing):
+                    _apply(connection, migration)
+                    ran.append(step)
+        except errors.InsufficientPrivilege as error:
+            reason = error.diag.message_primary
+            raise MigrationForbidden(user=connection.info.user, step=step, reason=reason) from None
     return ran
+
+
+def _apply(connection: Connection[Any], migration: Migration) -> None:
+    with connection.transaction():
+        connection.execute(migration.sql.encode())
+        connection.execute(
+            "INSERT INTO scidex_migration (number, name, sha256) VALUES (%s, %s, %s) ON CONFLICT (number) DO NOTHING",
+            [migration.number, migration.name, migration.sha256],
+        )
 
 
 def _status(connection: Connection[Any]) -> SchemaStatus:
