@@ -15,7 +15,7 @@ __all__ = ["Economy", "__version__"]
 def __getattr__(name: str) -> Any:
     # Only on demand: whoever imports one small part of the package should not wait for the whole of it.
     if name == "Economy":
-        from scidex.economy import Economy
+        from scidex.economy import Economy  # noqa: PLC0415
 
         return Economy
     raise AttributeError(name)

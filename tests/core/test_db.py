@@ -16,9 +16,11 @@ from scidex.core.db import (
     DatabaseReadOnly,
     DatabaseTooOld,
     DatabaseUrlInvalid,
+    RightMissing,
     RoleMissing,
     SchemaBroken,
     StorageFull,
+    TextInvalid,
     check_role,
     check_server,
 )
@@ -53,6 +55,8 @@ def raising(database, error):
         (errors.LockNotAvailable("lock timeout"), Contended),
         (errors.ReadOnlySqlTransaction("standby"), DatabaseReadOnly),
         (errors.UndefinedTable('relation "journal" does not exist'), SchemaBroken),
+        (errors.InsufficientPrivilege("permission denied for table journal"), RightMissing),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), TextInvalid),
         (errors.AdminShutdown("terminating connection"), DatabaseDown),
         (errors.SerializationFailure("again"), Contended),
         (errors.DeadlockDetected("again"), Contended),
@@ -75,6 +79,11 @@ def test_what_postgresql_asks_to_repeat_is_repeated(database):
 
     assert database.run(work, actor="x") == (1,)
     assert len(tries) == 3
+
+
+def test_a_text_that_postgresql_cannot_keep_is_refused(database):
+    with pytest.raises(TextInvalid, match="NUL"):
+        database.run(lambda tx: tx.execute("SELECT %s::text", ["a\0b"]), actor="x")
 
 
 def test_a_bug_is_no_refusal(database):

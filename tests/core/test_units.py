@@ -50,6 +50,8 @@ def test_an_amount_is_read_exactly(given, unit, parts):
         ("", AmountNotNumber),
         ("ten", AmountNotNumber),
         ("1,5", AmountNotNumber),
+        ("1_000", AmountNotNumber),
+        ("١٢", AmountNotNumber),
         (None, AmountNotNumber),
         (True, AmountNotNumber),
         ([1], AmountNotNumber),

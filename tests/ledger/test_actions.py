@@ -9,7 +9,6 @@ from psycopg.errors import CheckViolation, InsufficientPrivilege
 
 from scidex import ledger
 from scidex.actors import RoleNeeded, UnknownActor
-from scidex.core.errors import Refusal
 from scidex.core.journal import KeyReused
 from scidex.core.units import MAX_AMOUNT, AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownUnit
 from scidex.ledger import AccountKey, Leg, wallet_of
@@ -87,6 +86,15 @@ def test_what_a_transfer_refuses(town, actor, legs, refusal):
     with pytest.raises(refusal):
         ledger.transfer(town.as_actor(actor), legs=legs, reason="no")
     assert (balance(town, ALICE), balance(town, BOB)) == (100 * T, 100 * T)
+
+
+def test_a_registered_actor_can_be_paid_before_it_has_a_wallet(town):
+    town.actor("alice"), town.actor("bob", tokens=0)
+    ledger.transfer(town.as_actor("alice"), legs=[Leg(ALICE, BOB, T)], reason="welcome")
+    assert balance(town, BOB) == T
+    odd = AccountKey("actor:bob", "savings", "token")
+    with pytest.raises(ledger.UnknownAccount):
+        ledger.transfer(town.tx, legs=[Leg(ALICE, odd, T)], reason="no such purpose")
 
 
 def test_units_do_not_mix(town):
@@ -219,9 +227,8 @@ def test_another_actor_may_use_the_same_key(town):
 
 
 def test_a_refused_command_does_not_burn_its_key(town):
-    town.actor("alice"), town.actor("bob", tokens=0)
-    town.artifact("x")
-    with pytest.raises(Refusal):
+    town.actor("alice")
+    with pytest.raises(ledger.UnknownAccount):
         ledger.transfer(town.as_actor("alice"), legs=[Leg(ALICE, BOB, T)], reason="x", key="k")
     ledger.issue(town.as_actor("operator"), account=BOB, amount=1, reason="now it is there")
     assert not ledger.transfer(town.as_actor("alice"), legs=[Leg(ALICE, BOB, T)], reason="x", key="k").repeated

@@ -283,9 +283,7 @@ def test_an_exact_tie_is_charged_and_paid_to_the_part(n: int, step: int, b: int)
 
 @pytest.mark.parametrize("b", [1, 3, 10**6])
 @pytest.mark.parametrize("imbalance", [10**3, 10**6, 10**9])
-def test_a_cost_astronomically_close_to_a_whole_number_is_rounded_the_right_way(
-    imbalance: int, b: int
-) -> None:
+def test_a_cost_astronomically_close_to_a_whole_number_is_rounded_the_right_way(imbalance: int, b: int) -> None:
     # Buying from D behind to E ahead costs E + b ln(1 + exp(-E / b)) - b ln(1 + exp(-D / b)).
     behind = imbalance * b
     for ahead, charged, paid in (
@@ -469,9 +467,7 @@ def bought(q: Sequence[int], outcome: int, shares: int) -> tuple[int, ...]:
     return tuple(held + (shares if i == outcome else 0) for i, held in enumerate(q))
 
 
-def trade(
-    b: int, offsets: tuple[int, ...], orders: list[tuple[int, bool, int]]
-) -> tuple[tuple[int, ...], int]:
+def trade(b: int, offsets: tuple[int, ...], orders: list[tuple[int, bool, int]]) -> tuple[tuple[int, ...], int]:
     """Shares outstanding and tokens taken in after the orders; a sale is at most of what is held."""
     q, taken = (0,) * len(offsets), 0
     for place, buys, shares in orders:
@@ -531,9 +527,7 @@ def test_prices_sum_to_one_and_none_is_negative(market: Market) -> None:
 
 @settings(max_examples=1000, deadline=None, database=None)
 @given(market=markets(), spend=amounts)
-def test_shares_bought_cost_at_most_the_spend_and_one_more_would_cost_more(
-    market: Market, spend: int
-) -> None:
+def test_shares_bought_cost_at_most_the_spend_and_one_more_would_cost_more(market: Market, spend: int) -> None:
     q, b, offsets, outcome = market
     shares = lmsr.shares_bought(q, b, offsets, outcome, spend)
     assert lmsr.charge(q, b, offsets, outcome, shares) <= spend

@@ -100,9 +100,7 @@ def by_the_book(case: Case) -> Allocation:
         return sum((share(theta, i) for i in range(n)), Fraction(0))
 
     bounds = [floors] if case.caps is None else [floors, case.caps]
-    points = {
-        Fraction(b, claim) for bound in bounds for b, claim in zip(bound, case.claims, strict=True) if claim
-    }
+    points = {Fraction(b, claim) for bound in bounds for b, claim in zip(bound, case.claims, strict=True) if claim}
     knots = sorted(points | {Fraction(0)})
     # One step past the last breakpoint is all that a straight line needs.
     knots.append(knots[-1] + 1)
@@ -169,9 +167,7 @@ def test_sharing_conserves_and_keeps_every_bound() -> None:
 def test_a_larger_pool_lowers_no_level_and_no_grant_by_more_than_the_one_unit_of_rounding() -> None:
     for seed in range(1_000):
         case = a_case(seed)
-        larger = case._replace(
-            pool=min(LARGEST, case.pool + random.Random(seed).choice([1, 2, 10, case.pool]))
-        )
+        larger = case._replace(pool=min(LARGEST, case.pool + random.Random(seed).choice([1, 2, 10, case.pool])))
         before, after = run(case), run(larger)
         if before.alarm == after.alarm:
             assert before.theta <= after.theta
@@ -310,9 +306,7 @@ def test_what_is_not_a_whole_number_is_refused_with_its_place(field: str, bad: A
         allocate(bad, [1])
 
 
-@pytest.mark.parametrize(
-    "claims", [np.array([1.0]), np.array([True]), np.array([[1]]), "12", np.array(["1"])]
-)
+@pytest.mark.parametrize("claims", [np.array([1.0]), np.array([True]), np.array([[1]]), "12", np.array(["1"])])
 def test_arrays_of_anything_but_integers_are_refused(claims: Any) -> None:
     with pytest.raises(QuantityNotWhole, match=r"claims\[0\]"):
         allocate(5, claims)
@@ -328,9 +322,7 @@ def test_numbers_below_zero_are_refused_with_their_place(bad: Any) -> None:
         allocate(5, [1], caps=np.array([-2]))
 
 
-@pytest.mark.parametrize(
-    "bad", [LARGEST + 1, 10**30, pytest.param(10**5_000, id="5,000 digits"), np.uint64(2**64 - 1)]
-)
+@pytest.mark.parametrize("bad", [LARGEST + 1, 10**30, pytest.param(10**5_000, id="5,000 digits"), np.uint64(2**64 - 1)])
 def test_numbers_beyond_the_largest_are_refused_with_their_place(bad: Any) -> None:
     with pytest.raises(QuantityTooLarge, match=r"floors\[0\]"):
         allocate(5, [1], floors=[bad])
@@ -352,11 +344,7 @@ def test_a_floor_above_its_cap_is_refused_with_its_place() -> None:
 
 
 def test_every_refusal_is_invalid_and_documented() -> None:
-    own = [
-        kind
-        for kind in vars(module).values()
-        if isinstance(kind, type) and kind.__module__ == module.__name__
-    ]
+    own = [kind for kind in vars(module).values() if isinstance(kind, type) and kind.__module__ == module.__name__]
     refusals = [kind for kind in own if issubclass(kind, Invalid)]
     assert len(refusals) == 5
     assert all(kind.__name__ in (allocate.__doc__ or "") for kind in refusals)

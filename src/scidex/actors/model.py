@@ -24,7 +24,7 @@ class Actor(NamedTuple):
     registered_at: datetime
 
 
-ACTORS: Table[str, Actor] = Table("actor", rank=85)
+ACTORS: Table[str, Actor] = Table("actor", rank=95)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from psycopg import Connection, Cursor, errors
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from scidex.core.clock import Clock, system_clock
-from scidex.core.errors import Busy, Refusal, Refused
+from scidex.core.errors import Busy, Invalid, Refusal, Refused
 from scidex.core.settings import Settings
 
 APP_ROLE = "scidex_app"
@@ -53,6 +53,15 @@ class DatabaseUrlInvalid(Refused):
 class RoleMissing(Refused):
     """The database user {user!r} may not act as role scidex_app; as its administrator run:
     GRANT scidex_app TO "{user}"."""
+
+
+class RightMissing(Refused):
+    """The database user lacks a right that SciDEX needs ({reason}); run `scidex db migrate` as the owner of the tables,
+    or ask the administrator for it."""
+
+
+class TextInvalid(Invalid):
+    """A text holds a character that the database cannot keep ({reason}); leave it out."""
 
 
 class SchemaBroken(Refused):
@@ -116,7 +125,9 @@ class Database:
         """Do `work` in one transaction: committed if it returns, rolled back if it raises or is a dry run.
 
         PostgreSQL may ask to repeat it (serialization failure, deadlock, a row that another made first): then `work`
-        runs again from the start. Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken.
+        runs again from the start.
+
+        Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken, RightMissing, TextInvalid.
         """
         for attempt in range(self._settings.retries + 1):
             if attempt:
@@ -133,7 +144,7 @@ class Database:
     def reading(self, *, actor: str = "reader") -> Iterator[Tx]:
         """A read-only transaction in which every statement sees the same moment.
 
-        Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken.
+        Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken, RightMissing, TextInvalid.
         """
         with _failures_named(), self._pool.connection() as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -173,6 +184,15 @@ def _failures_named() -> Iterator[None]:
         raise StorageFull() from error
     except errors.ReadOnlySqlTransaction as error:
         raise DatabaseReadOnly(reason="it is a standby or set read-only") from error
+    except errors.InsufficientPrivilege as error:
+        raise RightMissing(reason=_first_line(error)) from error
+    except UnicodeEncodeError as error:
+        raise TextInvalid(reason="half of a surrogate pair") from error
+    except psycopg.DataError as error:
+        # The driver's own check; every other error in the data is a bug.
+        if "NUL" not in str(error):
+            raise
+        raise TextInvalid(reason="NUL") from error
     except (errors.UndefinedTable, errors.UndefinedColumn) as error:
         raise SchemaBroken(reason=_first_line(error)) from error
     except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -204,7 +224,8 @@ def check_server(conninfo: str, settings: Settings) -> None:
 def connect_as_owner(conninfo: str, settings: Settings) -> Iterator[Connection[Any]]:
     """One connection, outside the pool, with the rights of the database's own user.
 
-    Refuses: DatabaseUrlInvalid, DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken.
+    Refuses: DatabaseUrlInvalid, DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken,
+    RightMissing, TextInvalid.
     """
     try:
         psycopg.conninfo.conninfo_to_dict(conninfo)

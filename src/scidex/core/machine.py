@@ -184,7 +184,6 @@ class Kind(Generic[Command, Result]):
         """Encodes and reads back results of this kind."""
         return TypeAdapter(self.result)
 
-
     def encode(self, command: Command) -> str:
         """The command as the journal keeps it: JSON in the order of its fields."""
         # A caller in Python may pass a field of the wrong type; the rule refuses it, so it needs no warning here.

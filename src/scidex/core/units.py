@@ -103,6 +103,9 @@ def parse_amount(
     scidex.core.units.AmountTooFine: amount is 0.0000001, finer than the smallest part of token (10^-6); round it.
     """
     shown = _brief(given)
+    # Decimal would also take 1_000 and the digits of every script, which is more often a slip than meant.
+    if isinstance(given, str) and ("_" in given or not given.isascii()):
+        raise AmountNotNumber(field=field, given=shown)
     if isinstance(given, bool) or not isinstance(given, (str, int, float, Decimal)):
         raise AmountNotNumber(field=field, given=shown)
     try:

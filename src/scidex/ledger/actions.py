@@ -35,6 +35,14 @@ def _spender(actor: str, debits: Iterable[AccountKey]) -> tuple[str, ...]:
     return (actor,) if any(debit.owner != f"actor:{actor}" for debit in debits) else ()
 
 
+def _actors_to_transfer(command: Transfer, actor: str, state: State) -> Iterable[str]:
+    yield from _spender(actor, (leg.debit for leg in command.legs))
+    for leg in command.legs:
+        # Accounts stand before actors in the order of locks, so what is not there is known by now.
+        if leg.credit.owner.startswith("actor:") and not state.holds(ACCOUNTS, leg.credit):
+            yield leg.credit.owner.partition(":")[2]
+
+
 def _hold_actor(command: PostHold | VoidHold, actor: str, state: State) -> tuple[str, ...]:
     hold = state.get(HOLDS, command.hold)
     return (actor,) if hold is not None and hold.placed_by != actor else ()
@@ -52,7 +60,7 @@ TRANSFER = declare(
         Moved,
         rules.transfer,
         {
-            ACTORS: lambda command, actor, state: _spender(actor, (leg.debit for leg in command.legs)),
+            ACTORS: _actors_to_transfer,
             ACCOUNTS: lambda command, actor, state: (side for leg in command.legs for side in (leg.debit, leg.credit)),
             TRANSFERS: lambda command, actor, state: (),
         },
@@ -141,8 +149,8 @@ EXPIRE = declare(
 def transfer(tx: Tx, *, legs: Sequence[Leg], reason: str, key: str | None = None) -> Receipt[Moved]:
     """Move value through linked legs, all or none, amounts in parts.
 
-    Refuses: NoLegs, AmountNotPositive, AmountTooLarge, UnknownUnit, NotYourAccount, UnknownActor, SameAccount,
-    UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge, KeyReused.
+    Refuses: NoLegs, NameInvalid, AmountNotPositive, AmountTooLarge, UnknownUnit, NotYourAccount, UnknownActor,
+    SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(Transfer(tuple(legs), reason), tx.actor, key), *current(tx))
 
@@ -177,7 +185,7 @@ def hold(
 ) -> Receipt[HoldReceipt]:
     """Set value aside for at most `seconds`.
 
-    Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid, NotYourAccount, UnknownActor,
+    Refuses: NameInvalid, AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid, NotYourAccount, UnknownActor,
     SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, KeyReused.
     """
     command = PlaceHold(debit, credit, amount, seconds, reason)

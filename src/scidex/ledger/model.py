@@ -219,7 +219,8 @@ class NotYourHold(Forbidden):
 
 
 class UnknownAccount(Missing):
-    """There is no account {account}; it comes to be when value is first issued or paid into it."""
+    """There is no account {account}; an operator opens it by issuing to it, and the wallet of a registered actor opens
+    with the first payment."""
 
 
 class UnknownHold(Missing):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from scidex.actors import RoleNeeded, require_role
+from scidex.actors import ACTORS, RoleNeeded, require_role
 from scidex.core.machine import State
 from scidex.core.names import check_name
 from scidex.core.units import MAX_AMOUNT, check_amount, format_amount, unit_named
@@ -114,20 +114,27 @@ def balance_of(state: State, account: AccountKey) -> int:
 def transfer(state: State, command: Transfer, context: Context) -> Moved:
     """All legs in order, or none.
 
-    Refuses: NoLegs, UnknownUnit, AmountNotPositive, AmountTooLarge, NotYourAccount, UnknownActor,
+    Refuses: NoLegs, NameInvalid, UnknownUnit, AmountNotPositive, AmountTooLarge, NotYourAccount, UnknownActor,
     SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge.
     """
+    check_name(command.reason, "reason", longest=1000)
     if not command.legs:
         raise NoLegs()
     for leg in command.legs:
         check_amount(leg.amount, unit_named(leg.debit.unit))
         require_spender(state, context, leg.debit)
-        # A transfer to an account that nobody ever paid is far more often a slip of the pen than a plan.
-        if state.get(ACCOUNTS, leg.credit) is None:
+        # A transfer to an account that nobody ever paid is far more often a slip of the pen than a plan, unless it is
+        # the wallet of somebody who is registered.
+        if state.get(ACCOUNTS, leg.credit) is None and not _wallet_of_registered(state, leg.credit):
             raise UnknownAccount(account=str(leg.credit))
         move(state, context, leg.debit, leg.credit, leg.amount, command.reason)
     touched = dict.fromkeys(side for leg in command.legs for side in (leg.debit, leg.credit))
     return Moved(tuple((account, balance_of(state, account)) for account in touched))
+
+
+def _wallet_of_registered(state: State, account: AccountKey) -> bool:
+    sort, _, name = account.owner.partition(":")
+    return (sort, account.purpose) == ("actor", WALLET) and state.get(ACTORS, name) is not None
 
 
 def require_spender(state: State, context: Context, account: AccountKey) -> None:
@@ -162,6 +169,7 @@ def _issue_or_retire(
     state: State, context: Context, debit: AccountKey, credit: AccountKey, amount: int, reason: str
 ) -> Moved:
     check_amount(amount, unit_named(debit.unit))
+    check_name(reason, "reason", longest=1000)
     for account in (debit, credit):
         check_name(account.owner, "owner")
         check_name(account.purpose, "purpose")
@@ -173,10 +181,11 @@ def _issue_or_retire(
 def place_hold(state: State, command: PlaceHold, context: Context) -> HoldReceipt:
     """Set value aside; what is held can be neither spent nor held again.
 
-    Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid, NotYourAccount, UnknownActor,
+    Refuses: NameInvalid, AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid, NotYourAccount, UnknownActor,
     SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds.
     """
     check_amount(command.amount, unit_named(command.debit.unit))
+    check_name(command.reason, "reason", longest=1000)
     longest = context.policy.hold_longest_s
     if not 1 <= command.seconds <= longest:
         raise DurationInvalid(field="the life of the hold", given=command.seconds, longest=longest)

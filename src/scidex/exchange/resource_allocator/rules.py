@@ -248,13 +248,13 @@ def explain(line: GrantLine, theta: Fraction, unit: Unit) -> str:
 
     >>> line = GrantLine(EntityKey("gap", "g"), claim=2_000_000, floor=0, cap=200, grant=200, binding="cap")
     >>> explain(line, Fraction(1, 9000), unit_named("api_calls"))
-    'got all that its claim is worth, 200 api_calls'
+    'its whole claim, worth 200 api_calls'
     """
     if line.binding == "cap":
-        return f"got all that its claim is worth, {format_amount(line.cap, unit)} {unit.name}"
+        return f"its whole claim, worth {format_amount(line.cap, unit)} {unit.name}"
     if line.binding == "floor":
-        return "its share was below the exploration floor, so it got the floor"
+        return "lifted to the exploration floor"
     if line.cap == 0:
         return "claims nothing"
     per_token = float(theta) * 1_000_000 / unit.parts
-    return f"shared in proportion: {per_token:.6g} {unit.name} per token claimed"
+    return f"in proportion, {per_token:.4g} {unit.name} per token claimed"

@@ -10,7 +10,7 @@ from scidex import views
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
 from scidex.exchange.bounties import find_bounties, find_bounty, offer_bounty, refund_bounty
-from scidex.surfaces.cli.calls import Key, Limit, Offset, changes, page, reads
+from scidex.surfaces.cli.calls import Key, Limit, Offset, changes, reads
 from scidex.surfaces.cli.render import InUnit
 from scidex.surfaces.cli.words import Amount, Artifact, ArtifactType, artifact_of
 
@@ -32,7 +32,7 @@ def list_bounties(
     """Bounties, the largest remainder first."""
     key = None if artifact is None else artifact_of(tx, artifact, artifact_type)
     found = find_bounties(tx, artifact=key, state=state, offset=offset, limit=limit + 1)
-    shown = page(views.Page[views.BountyView], found, limit, views.bounty_view, lambda last: offset + limit)
+    shown = views.page(views.Page[views.BountyView], found, limit, views.bounty_view, lambda last: offset + limit)
     return InUnit(shown, "token")
 
 

@@ -17,7 +17,7 @@ from scidex.exchange.resource_allocator import (
     get_resource_budget_rankings,
     record_resource_spending,
 )
-from scidex.surfaces.cli.calls import Before, Key, Limit, Offset, changes, page, reads
+from scidex.surfaces.cli.calls import Before, Key, Limit, Offset, changes, reads
 from scidex.surfaces.cli.words import Amount, Artifact, ArtifactType, artifact_of
 
 budgets = typer.Typer()
@@ -30,7 +30,7 @@ OnlyType = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="On
 def rank(tx: Tx, artifact_type: OnlyType = None, offset: Offset = 0, limit: Limit = 20) -> views.Page[views.BudgetView]:
     """Artifacts by capital-weighted budget, the largest first."""
     found = list(enumerate(get_resource_budget_rankings(artifact_type, limit + 1, offset=offset, tx=tx), offset + 1))
-    return page(
+    return views.page(
         views.Page[views.BudgetView],
         found,
         limit,
@@ -104,7 +104,7 @@ def cycles(
 ) -> views.Page[views.CycleView]:
     """How pools were shared, the newest first."""
     found = find_cycles(tx, pool=pool, before=before, limit=limit + 1)
-    return page(views.Page[views.CycleView], found, limit, views.cycle_view, lambda last: last.number)
+    return views.page(views.Page[views.CycleView], found, limit, views.cycle_view, lambda last: last.number)
 
 
 @reads(budgets, "history")
@@ -115,4 +115,4 @@ def history(
     key = artifact_of(tx, artifact, artifact_type)
     found = find_allocations(tx, artifact=key, before=before, limit=limit + 1)
     kind = views.Page[views.AllocationRowView]
-    return page(kind, found, limit, views.allocation_row_view, lambda last: last.number)
+    return views.page(kind, found, limit, views.allocation_row_view, lambda last: last.number)

@@ -12,7 +12,7 @@ A topic's module declares a command as a function of a transaction that returns 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -26,7 +26,6 @@ from scidex.economy import Economy
 from scidex.policy import HOUSE
 from scidex.surfaces.cli import logs, render
 from scidex.surfaces.cli.start import Start
-from scidex.views import Page
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Actor = Annotated[
@@ -96,18 +95,6 @@ def looked_at(call: Call) -> Iterator[Economy]:
     """The economy opened to look, which seals nothing: an audit must see what it finds, a standby takes no writes."""
     with closing(Economy.open(call.settings)) as economy:
         yield economy
-
-
-def page(
-    kind: type[Page[Item]],
-    found: Sequence[Row],
-    limit: int,
-    view: Callable[[Row], Item],
-    following: Callable[[Row], str | int],
-) -> Page[Item]:
-    """At most `limit` of what was found, which is one more where there is a following page."""
-    shown = found[:limit]
-    return kind(items=[view(row) for row in shown], next=following(shown[-1]) if len(found) > limit else None)
 
 
 def actor_of(*given: str | None) -> str:

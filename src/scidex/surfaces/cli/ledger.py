@@ -13,7 +13,7 @@ from scidex import views
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount, to_number, unit_named
 from scidex.ledger import AccountKey, Leg, TransferKey
-from scidex.surfaces.cli.calls import After, Key, Limit, changes, page, reads
+from scidex.surfaces.cli.calls import After, Key, Limit, changes, reads
 from scidex.surfaces.cli.render import InUnit
 from scidex.surfaces.cli.words import Account, Amount, Reason, time_of
 
@@ -36,7 +36,7 @@ def accounts(
     """Balances by account."""
     key = AccountKey.parse(after) if after else AccountKey("", "", "")
     found = books.find_accounts(tx, owner=owner, unit=unit, after=key, limit=limit + 1)
-    return page(views.Page[views.AccountView], found, limit, views.account_view, lambda last: str(last.key))
+    return views.page(views.Page[views.AccountView], found, limit, views.account_view, lambda last: str(last.key))
 
 
 @reads(ledger, "show")
@@ -57,7 +57,7 @@ def entries(
     """An account's movements, the newest first."""
     which = AccountKey.parse(account)
     found = books.find_entries(tx, account=which, before=_place(before), limit=limit + 1)
-    shown = page(
+    shown = views.page(
         views.Page[views.EntryView],
         found,
         limit,

@@ -24,8 +24,8 @@ from scidex.exchange.markets import (
     resolve_market,
     void_market,
 )
-from scidex.surfaces.cli.calls import After, Before, Key, Limit, changes, page, reads
-from scidex.surfaces.cli.words import ArtifactType, cursor, limit_price_of, names_of, prices_of, shares_of, time_of
+from scidex.surfaces.cli.calls import After, Before, Key, Limit, changes, reads
+from scidex.surfaces.cli.words import ArtifactType, prices_of, shares_of, time_of
 
 markets = typer.Typer()
 
@@ -47,7 +47,7 @@ def list_markets(
 ) -> views.Page[views.MarketView]:
     """Markets by id."""
     found = find_markets(tx, state=state, after=after or "", limit=limit + 1)
-    return page(views.Page[views.MarketView], found, limit, views.market_view, lambda last: last.market)
+    return views.page(views.Page[views.MarketView], found, limit, views.market_view, lambda last: last.market)
 
 
 @reads(markets, "show")
@@ -114,7 +114,7 @@ def quote_(
         side=side,
         shares=shares_of(shares, "shares"),
         spend=shares_of(spend, "spend"),
-        limit_price=limit_price_of(limit_price, side),
+        limit_price=views.limit_price_of(limit_price, side),
     )
     return views.quote_view(find_market(tx, market), outcome, side, fill)
 
@@ -137,7 +137,7 @@ def buy(
         side="buy",
         shares=shares_of(shares, "shares"),
         spend=shares_of(spend, "spend"),
-        limit_price=limit_price_of(limit_price, "buy"),
+        limit_price=views.limit_price_of(limit_price, "buy"),
         key=key,
     )
     return views.order_receipt(find_market(tx, market), receipt)
@@ -159,7 +159,7 @@ def sell(
         outcome=outcome,
         side="sell",
         shares=shares_of(shares, "shares"),
-        limit_price=limit_price_of(limit_price, "sell"),
+        limit_price=views.limit_price_of(limit_price, "sell"),
         key=key,
     )
     return views.order_receipt(find_market(tx, market), receipt)
@@ -175,7 +175,7 @@ def history(
     """Trades with the prices after each, the newest first."""
     found = find_market(tx, market)
     trades = find_trades(tx, market=market, before=before, limit=limit + 1)
-    return page(
+    return views.page(
         views.Page[views.TradeView],
         trades,
         limit,
@@ -193,14 +193,14 @@ def positions(
     limit: Limit = 100,
 ) -> views.Page[views.PositionView]:
     """Who holds what, by market and owner."""
-    key = PositionKey(*names_of(after))
+    key = PositionKey(*views.names_of(after, 2))
     found = find_positions(tx, market=market, owner=owner, after=key, limit=limit + 1)
-    return page(
+    return views.page(
         views.Page[views.PositionView],
         found,
         limit,
         views.position_view,
-        lambda last: cursor(last.market, last.owner),
+        lambda last: views.cursor(last.market, last.owner),
     )
 
 

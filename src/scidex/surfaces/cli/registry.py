@@ -11,8 +11,8 @@ from scidex.actors import find_actors, register_actor
 from scidex.core.db import Tx
 from scidex.entities import EntityKey, find_entities, register_entity
 from scidex.policy import current
-from scidex.surfaces.cli.calls import After, Key, Limit, changes, page, reads
-from scidex.surfaces.cli.words import ArtifactType, cursor, names_of
+from scidex.surfaces.cli.calls import After, Key, Limit, changes, reads
+from scidex.surfaces.cli.words import ArtifactType
 
 actors, entities, policy = typer.Typer(), typer.Typer(), typer.Typer()
 
@@ -36,7 +36,7 @@ def register(
 def list_actors(tx: Tx, after: After = None, limit: Limit = 100) -> views.Page[views.ActorView]:
     """Actors by name."""
     found = find_actors(tx, after=after or "", limit=limit + 1)
-    return page(views.Page[views.ActorView], found, limit, views.actor_view, lambda last: last.name)
+    return views.page(views.Page[views.ActorView], found, limit, views.actor_view, lambda last: last.name)
 
 
 @changes(entities, "register")
@@ -60,9 +60,11 @@ def list_entities(
     limit: Limit = 100,
 ) -> views.Page[views.EntityView]:
     """Entities by type and id."""
-    key = EntityKey(*names_of(after))
+    key = EntityKey(*views.names_of(after, 2))
     found = find_entities(tx, entity_type=artifact_type, after=key, limit=limit + 1)
-    return page(views.Page[views.EntityView], found, limit, views.entity_view, lambda last: cursor(*last.key))
+    return views.page(
+        views.Page[views.EntityView], found, limit, views.entity_view, lambda last: views.cursor(*last.key)
+    )
 
 
 @reads(policy, "show")

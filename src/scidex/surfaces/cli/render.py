@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
@@ -16,6 +16,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    # Rendering a line of help should not import the economy.
+    from scidex.views import BudgetView, GrantView
 
 PIPE_WIDTH = 4000
 """Columns where nobody looks: wide enough that no id is ever cut or folded."""
@@ -176,6 +180,30 @@ def show_rows(rows: Iterable[Mapping[str, Any]], unit: str | None = None) -> Non
             out.print()
         return
     out.print(table)
+
+
+def show_ranking(ranking: Sequence[BudgetView], grants: Mapping[tuple[str, str], GrantView], unit: str) -> None:
+    """Artifacts by what they claim, with what each was granted and why: one table, which fits 80 columns."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("#", "artifact", "price", "demand", "bounty", "claim", "grant", "bound", "why"):
+        texts = name in ("artifact", "bound", "why")
+        table.add_column(
+            name, justify="left" if texts else "right", no_wrap=name not in ("artifact", "why"), overflow="fold"
+        )
+    for budget in ranking:
+        grant = grants.get((budget.artifact_type, budget.artifact_id))
+        numbers = [cell("", round(value, 1)) for value in (budget.demand, budget.bounty_tokens, budget.budget)]
+        table.add_row(
+            str(budget.rank),
+            printable(f"{budget.artifact_type} {budget.artifact_id}"),
+            "unknown" if budget.price is None else f"{budget.price:.2f}",
+            *numbers,
+            cell("grant", grant.grant) if grant else "0",
+            grant.binding if grant else "-",
+            grant.why if grant else "it claims nothing",
+        )
+    console().print(table)
+    text(f"demand (capital at risk), bounty and claim in tokens, grant in {unit}; bound: which limit binds the grant")
 
 
 def heading(name: str, unit: str | None = None) -> str:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scidex import views
 from scidex.core.units import format_amount, parse_amount, unit_named
 from scidex.economy import Economy
-from scidex.scenarios import DemoReport, run_demo
+from scidex.scenarios import DemoReport, ReplayReport, run_demo
 from scidex.scenarios import replay as replay_record
 from scidex.surfaces.cli import render
 from scidex.surfaces.cli.calls import Call, answers
@@ -76,7 +76,27 @@ def replay(
             prefix=prefix,
             progress=lambda done, of: bar.update(task, completed=done, total=of),
         )
-    return asdict(report)
+    return asdict(report) if call.json else _readable(report)
+
+
+def _readable(report: ReplayReport) -> dict[str, Any]:
+    """The report for people: what was right first, errors in powers of ten, the calibration as a table."""
+    facts = asdict(report)
+    bins = facts.pop("calibration")
+    errors = {name: f"{facts.pop(name):.2g}" for name in list(facts) if name.endswith("error_max")}
+    facts["right_side"] = f"{report.right_side} of {report.markets}"
+    facts["brier"] = round(report.brier, 4)
+    render.show_rows(
+        {
+            "final price": f"{each['low']:.1f} to {each['high']:.1f}",
+            "markets": each["count"],
+            "mean price": round(each["mean_price"], 3),
+            "share that came true": round(each["share_yes"], 3),
+        }
+        for each in bins
+    )
+    render.text("")
+    return errors | facts
 
 
 @contextmanager
@@ -104,23 +124,7 @@ def _show_demo(
         f" {report.maker_result:+.6f} tokens.",
         "",
     )
-    rows = []
-    for budget in ranking:
-        grant = grants.get((budget.artifact_type, budget.artifact_id))
-        rows.append(
-            {
-                "rank": budget.rank,
-                "artifact": f"{budget.artifact_type} {budget.artifact_id}",
-                "price now": "unknown" if budget.price is None else round(budget.price, 3),
-                "demand (tokens at risk)": round(budget.demand, 2),
-                "bounties (tokens)": budget.bounty_tokens,
-                "claim (tokens)": round(budget.budget, 2),
-                f"grant ({unit.name})": grant.grant if grant else 0,
-                "bound": grant.binding if grant else "-",
-                "why": grant.why if grant else "it claims nothing",
-            }
-        )
-    render.show_rows(rows)
+    render.show_ranking(ranking, grants, unit.name)
     sums = {name: format_amount(total, unit_named(name)) for name, total in report.audit.ledger_sums.items()}
     render.show({"sum of balances": sums} | summary_of(report.audit))
     where = f"SCIDEX_HOME={home} " if home else ""

@@ -22,10 +22,9 @@ from scidex.surfaces.http.inputs import (
     Seconds,
     Text,
     example,
-    page,
 )
 from scidex.surfaces.http.problems import RequestInvalid
-from scidex.views import BountyDone, BountyView, Page, bounty_done, bounty_view
+from scidex.views import BountyDone, BountyView, Page, bounty_done, bounty_view, page
 
 router = APIRouter(prefix="/api/market/bounties", tags=["bounties"])
 

@@ -28,7 +28,6 @@ from scidex.surfaces.http.inputs import (
     Offset,
     Text,
     example,
-    page,
 )
 from scidex.views import (
     AllocationReceipt,
@@ -41,6 +40,7 @@ from scidex.views import (
     allocation_row_view,
     budget_view,
     cycle_view,
+    page,
     spending_receipt,
 )
 

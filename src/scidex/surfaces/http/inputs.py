@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Query, Request
@@ -18,8 +16,6 @@ from pydantic import (
     Field,
     SkipValidation,
     StringConstraints,
-    TypeAdapter,
-    ValidationError,
     WithJsonSchema,
 )
 from starlette.responses import Response
@@ -27,18 +23,14 @@ from starlette.responses import Response
 from scidex.actors import ReservedName
 from scidex.core.db import Tx
 from scidex.core.names import check_name
-from scidex.core.units import Unit, parse_amount
 from scidex.economy import Economy
-from scidex.exchange.markets import PRICE_DECIMALS
 from scidex.policy import HOUSE
 from scidex.surfaces.http.problems import RequestInvalid
-from scidex.views import Done, Page
+from scidex.views import Done
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row")
 Item = TypeVar("Item")
-
-PRICE = Unit("price", PRICE_DECIMALS, "tokens per share, from 0 to 1")
 
 
 def _without_nul(text: str) -> str:
@@ -56,7 +48,6 @@ def _in_utc(at: datetime) -> datetime:
 
 
 Text = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_without_nul)]
-_NAMES = TypeAdapter(list[Text])
 Amount = Annotated[
     # Not for pydantic to check: what is wrong with an amount has one word at every door, and `parse_amount` says it.
     SkipValidation[str | int | float],
@@ -83,24 +74,6 @@ class Body(BaseModel):
 def example(**fields: Any) -> ConfigDict:
     """The settings of a body, with its example for the documentation."""
     return ConfigDict(extra="forbid", json_schema_extra={"examples": [fields]})
-
-
-def limit_price_of(given: Any, side: str) -> int | None:
-    """A limit in parts of a price; digits below them are dropped so that the limit is never wider than was asked.
-
-    >>> limit_price_of(1 / 3, "buy"), limit_price_of(1 / 3, "sell"), limit_price_of(None, "buy")
-    (333333333333, 333333333334, None)
-    """
-    if given is None:
-        return None
-    try:
-        exact = Decimal(given if isinstance(given, str) else str(given))
-        if not isinstance(given, bool) and 0 <= exact <= 1:
-            part = Decimal(1).scaleb(-PRICE_DECIMALS)
-            given = exact.quantize(part, ROUND_CEILING if side == "sell" else ROUND_FLOOR)
-    except (InvalidOperation, ValueError):
-        pass  # which `parse_amount` names
-    return parse_amount(given, PRICE, field="limit_price", zero=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,37 +148,3 @@ async def _caller(
 
 AsReader = Annotated[Reader, Depends(_reader)]
 AsCaller = Annotated[Caller, Depends(_caller)]
-
-
-def page(
-    kind: type[Page[Item]],
-    found: Sequence[Row],
-    limit: int,
-    view: Callable[[Row], Item],
-    following: Callable[[Row], str | int],
-) -> Page[Item]:
-    """At most `limit` of what was found, which is one more where there is a following page."""
-    shown = found[:limit]
-    return kind(items=[view(row) for row in shown], next=following(shown[-1]) if len(found) > limit else None)
-
-
-def cursor(*names: str) -> str:
-    """The place in a list after these names."""
-    return json.dumps(names, separators=(",", ":"))
-
-
-def names_of(given: str | None, count: int) -> tuple[str, ...]:
-    """The names in a cursor, empty ones at the start of the list. Refuses: RequestInvalid.
-
-    >>> names_of(cursor("hypothesis", "tau/amyloid"), 2), names_of(None, 2)
-    (('hypothesis', 'tau/amyloid'), ('', ''))
-    """
-    if given is None:
-        return ("",) * count
-    try:
-        names = _NAMES.validate_json(given)
-    except ValidationError:
-        names = []
-    if len(names) != count:
-        raise RequestInvalid(problem="after is not the `next` of a page")
-    return tuple(names)

@@ -38,7 +38,6 @@ from scidex.surfaces.http.inputs import (
     Text,
     When,
     example,
-    page,
 )
 from scidex.views import (
     AccountView,
@@ -54,6 +53,7 @@ from scidex.views import (
     hold_done,
     hold_view,
     moved_receipt,
+    page,
 )
 
 router = APIRouter(prefix="/api/ledger", tags=["ledger"])

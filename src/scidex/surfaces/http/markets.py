@@ -28,7 +28,6 @@ from scidex.exchange.markets import (
     void_market,
 )
 from scidex.surfaces.http.inputs import (
-    PRICE,
     After,
     Amount,
     AsCaller,
@@ -37,13 +36,10 @@ from scidex.surfaces.http.inputs import (
     Limit,
     Text,
     When,
-    cursor,
     example,
-    limit_price_of,
-    names_of,
-    page,
 )
 from scidex.views import (
+    PRICE,
     ClosedReceipt,
     MarketView,
     OpenedReceipt,
@@ -55,9 +51,13 @@ from scidex.views import (
     SettledReceipt,
     TradeView,
     closed_receipt,
+    cursor,
+    limit_price_of,
     market_view,
+    names_of,
     opened_receipt,
     order_receipt,
+    page,
     position_view,
     prices_of,
     quote_view,

@@ -18,10 +18,7 @@ from scidex.surfaces.http.inputs import (
     Body,
     Limit,
     Text,
-    cursor,
     example,
-    names_of,
-    page,
 )
 from scidex.views import (
     ActorDone,
@@ -31,8 +28,11 @@ from scidex.views import (
     Page,
     actor_done,
     actor_view,
+    cursor,
     entity_done,
     entity_view,
+    names_of,
+    page,
 )
 
 router = APIRouter(prefix="/api", tags=["registry"])
