@@ -449,7 +449,7 @@ def test_positions_are_listed_by_market_and_actor(town: Town) -> None:
     listed = list(pages(town, "/api/market/positions", market=market, limit=1))
     assert [position["actor"] for position in listed] == traders
     assert town.get("/api/market/positions", actor=traders[0])["items"] == listed[:1]
-    refused(town.client.get("/api/market/positions?after=nonsense"), 400, "request_invalid")
+    refused(town.client.get("/api/market/positions?after=nonsense"), 400, "cursor_invalid")
 
 
 def pages(town: Town, path: str, *, cursor: str = "after", **query: Any) -> Iterator[dict[str, Any]]:
@@ -610,7 +610,7 @@ def test_actors_and_entities_are_registered_and_listed(town: Town) -> None:
     )
     listed = pages(town, "/api/entities", entity_type="listed/as", limit=2)
     assert [found["entity_id"] for found in listed] == ["l/1", "l/2", "l/3"]
-    refused(town.client.get("/api/entities", params={"after": '["a"]'}), 400, "request_invalid")
+    refused(town.client.get("/api/entities", params={"after": '["a"]'}), 400, "cursor_invalid")
 
 
 def test_the_policy_the_version_and_the_health_are_told(town: Town) -> None:
@@ -676,8 +676,8 @@ def test_unknown_routes_and_methods_are_problems_too(town: Town) -> None:
 def test_a_character_that_no_table_holds_is_refused_wherever_it_comes(town: Town) -> None:
     refused(town.client.get("/api/market/markets/%00"), 400, "request_invalid")
     refused(town.client.get("/api/market/positions?actor=%00"), 400, "request_invalid")
-    refused(town.client.get("/api/entities", params={"after": '["a","\\u0000"]'}), 400, "request_invalid")
-    refused(town.client.get("/api/entities", params={"after": '["a","\\ud800"]'}), 400, "request_invalid")
+    refused(town.client.get("/api/entities", params={"after": '["a","\\u0000"]'}), 400, "cursor_invalid")
+    refused(town.client.get("/api/entities", params={"after": '["a","\\ud800"]'}), 400, "text_invalid")
 
 
 def test_a_request_id_is_given_and_a_sane_one_is_kept(town: Town) -> None:
