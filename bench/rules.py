@@ -50,12 +50,12 @@ def rate(commands: list[Request]) -> float:
 
 def main() -> None:
     """Prints one JSON document."""
-    pairs = (wallet_of("alice"), wallet_of("bob"))
+    names = ("alice", "bob")
+    wallets = [wallet_of(name) for name in names]
     transfers = [
-        Request(Transfer((Leg(*pairs[:: 1 - 2 * (n % 2)], T),), "x"), "alice bob".split()[n % 2])
-        for n in range(COMMANDS)
+        Request(Transfer((Leg(wallets[n % 2], wallets[1 - n % 2], T),), "x"), names[n % 2]) for n in range(COMMANDS)
     ]
-    bids = [Request(Order("m", ("yes", "no")[n % 2], "buy", spend=T), ("alice", "bob")[n % 2]) for n in range(COMMANDS)]
+    bids = [Request(Order("m", ("yes", "no")[n % 2], "buy", spend=T), names[n % 2]) for n in range(COMMANDS)]
     report = {
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
         "transfers_per_s": rate(transfers),
