@@ -27,10 +27,12 @@ log = structlog.get_logger("scidex")
 
 
 class Economy:
-    """An open economy. Use it as a context manager, or close it.
+    """An open economy: use it as a context manager, which seals the journal on the way out, or close it.
 
-    >>> with Economy.open() as economy:                      # doctest: +SKIP
-    ...     economy.run(lambda tx: ledger.issue(tx, ...), actor="operator")
+    The actions of the slices take the transaction that `run` or `reading` opens::
+
+        with Economy.open() as economy:
+            economy.run(lambda tx: place_order(tx, market="m", outcome="yes", spend=20_000_000), actor="alice")
     """
 
     def __init__(self, opened: OpenDatabase, settings: Settings) -> None:

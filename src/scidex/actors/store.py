@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from scidex.actors.model import ACTORS, Actor
-from scidex.core.db import Tx
+from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 
 
@@ -22,21 +22,21 @@ def insert_actors(tx: Tx, rows: Mapping[str, Actor]) -> None:
     """New actors."""
     tx.execute(
         "INSERT INTO actor (name, sort, roles, registered_at)"
-        " SELECT name, sort, string_to_array(roles, ','), registered_at"
+        " SELECT name, sort, roles::text[], registered_at"
         " FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS new"
         " (name, sort, roles, registered_at)",
-        _columns(rows),
+        columns(rows.values()),
     )
 
 
 def update_actors(tx: Tx, rows: Mapping[str, Actor]) -> None:
     """Changed actors."""
     tx.execute(
-        "UPDATE actor SET sort = new.sort, roles = string_to_array(new.roles, ',')"
+        "UPDATE actor SET sort = new.sort, roles = new.roles::text[]"
         " FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS new"
         " (name, sort, roles, registered_at)"
         " WHERE actor.name = new.name",
-        _columns(rows),
+        columns(rows.values()),
     )
 
 
@@ -65,16 +65,6 @@ def find_actors_named(tx: Tx, names: Collection[str]) -> list[Actor]:
 
 def _actor(name: str, sort: str, roles: list[str], registered_at: object) -> Actor:
     return Actor(name, sort, tuple(roles), registered_at)  # type: ignore[arg-type]
-
-
-def _columns(rows: Mapping[str, Actor]) -> list[list[object]]:
-    actors = list(rows.values())
-    return [
-        [actor.name for actor in actors],
-        [actor.sort for actor in actors],
-        [",".join(actor.roles) for actor in actors],
-        [actor.registered_at for actor in actors],
-    ]
 
 
 bind(ACTORS, load=load_actors, insert=insert_actors, update=update_actors, scan=scan_actors)

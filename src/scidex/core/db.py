@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -81,6 +81,20 @@ class Tx:
     def execute(self, query: LiteralString, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Cursor[Any]:
         """Run one statement."""
         return self.connection.execute(query, params)
+
+
+def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Rows as one array per column; a tuple becomes the text of an array, because arrays of arrays flatten."""
+    return [
+        [_array(value) if isinstance(value, tuple) else value for value in column] for column in zip(*rows, strict=True)
+    ]
+
+
+def _array(values: tuple[Any, ...]) -> str:
+    if values and isinstance(values[0], str):
+        quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+        return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 _ambient: ContextVar[Tx | None] = ContextVar("scidex_transaction", default=None)

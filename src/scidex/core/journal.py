@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from scidex.core.db import Tx
+from scidex.core.db import Tx, columns
 from scidex.core.errors import Refusal, Refused
 from scidex.core.machine import Context, Kind, State, Table, Whole, decide, kind_named, kind_of
 from scidex.core.names import check_name
@@ -246,4 +246,4 @@ def _store(tx: Tx, state: State, entries: Sequence[Entry]) -> None:
             if change.old:
                 assert binding.update is not None, f"{table} is append-only"
                 binding.update(tx, change.old)
-        tx.execute(_APPEND, [list(column) for column in zip(*entries, strict=True)])
+        tx.execute(_APPEND, columns(entries))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from scidex.core.db import Tx
+from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities.model import ENTITIES, Entity, EntityAmbiguous, EntityKey, UnknownEntity
 
@@ -25,7 +25,7 @@ def insert_entities(tx: Tx, rows: Mapping[EntityKey, Entity]) -> None:
     tx.execute(
         "INSERT INTO entity (entity_type, entity_id, title, proposer, registered_at)"
         " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])",
-        [list(column) for column in zip(*rows.values(), strict=True)],
+        columns(rows.values()),
     )
 
 

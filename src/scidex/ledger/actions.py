@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from scidex.actors import ACTORS
 from scidex.core.db import Tx
@@ -66,36 +67,12 @@ TRANSFER = declare(
         },
     )
 )
-ISSUE = declare(
-    Kind(
-        "ledger.issue",
-        Issue,
-        Moved,
-        rules.issue,
-        {
-            ACTORS: lambda command, actor, state: (actor,),
-            ACCOUNTS: lambda command, actor, state: (
-                command.account,
-                rules.issuance_of(command.account.unit),
-            ),
-        },
-    )
-)
-RETIRE = declare(
-    Kind(
-        "ledger.retire",
-        Retire,
-        Moved,
-        rules.retire,
-        {
-            ACTORS: lambda command, actor, state: (actor,),
-            ACCOUNTS: lambda command, actor, state: (
-                command.account,
-                rules.issuance_of(command.account.unit),
-            ),
-        },
-    )
-)
+_ISSUING: dict[Any, Any] = {
+    ACCOUNTS: lambda command, actor, state: (command.account, rules.issuance_of(command.account.unit)),
+    ACTORS: lambda command, actor, state: (actor,),
+}
+ISSUE = declare(Kind("ledger.issue", Issue, Moved, rules.issue, _ISSUING))
+RETIRE = declare(Kind("ledger.retire", Retire, Moved, rules.retire, _ISSUING))
 HOLD = declare(
     Kind(
         "ledger.hold",
@@ -109,32 +86,13 @@ HOLD = declare(
         },
     )
 )
-POST = declare(
-    Kind(
-        "ledger.post",
-        PostHold,
-        HoldReceipt,
-        rules.post_hold,
-        {
-            HOLDS: lambda command, actor, state: (command.hold,),
-            ACTORS: _hold_actor,
-            ACCOUNTS: _hold_accounts,
-        },
-    )
-)
-VOID = declare(
-    Kind(
-        "ledger.void",
-        VoidHold,
-        HoldReceipt,
-        rules.void_hold,
-        {
-            HOLDS: lambda command, actor, state: (command.hold,),
-            ACTORS: _hold_actor,
-            ACCOUNTS: _hold_accounts,
-        },
-    )
-)
+_ENDING: dict[Any, Any] = {
+    HOLDS: lambda command, actor, state: (command.hold,),
+    ACCOUNTS: _hold_accounts,
+    ACTORS: _hold_actor,
+}
+POST = declare(Kind("ledger.post", PostHold, HoldReceipt, rules.post_hold, _ENDING))
+VOID = declare(Kind("ledger.void", VoidHold, HoldReceipt, rules.void_hold, _ENDING))
 EXPIRE = declare(
     Kind(
         "ledger.expire",

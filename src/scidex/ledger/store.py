@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from scidex.core.db import Tx
+from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.ledger.model import (
     ACCOUNTS,
@@ -34,7 +34,7 @@ def load_accounts(tx: Tx, keys: Collection[AccountKey]) -> list[tuple[AccountKey
         " FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (owner, purpose, unit)"
         " JOIN ledger_account USING (owner, purpose, unit)"
         " ORDER BY owner, purpose, unit FOR NO KEY UPDATE OF ledger_account",
-        [list(column) for column in zip(*keys, strict=True)],
+        columns(keys),
     )
     return [(account.key, account) for account in map(Account._make, rows)]
 
@@ -44,7 +44,7 @@ def insert_accounts(tx: Tx, rows: Mapping[AccountKey, Account]) -> None:
     tx.execute(
         "INSERT INTO ledger_account (owner, purpose, unit, balance, held)"
         " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])",
-        [list(column) for column in zip(*rows.values(), strict=True)],
+        columns(rows.values()),
     )
 
 
@@ -56,7 +56,7 @@ def update_accounts(tx: Tx, rows: Mapping[AccountKey, Account]) -> None:
         " AS new (owner, purpose, unit, balance, held)"
         " WHERE (ledger_account.owner, ledger_account.purpose, ledger_account.unit)"
         " = (new.owner, new.purpose, new.unit)",
-        [list(column) for column in zip(*rows.values(), strict=True)],
+        columns(rows.values()),
     )
 
 

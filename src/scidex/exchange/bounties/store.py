@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from scidex.core.db import Tx
+from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities import EntityKey
 from scidex.exchange.bounties.model import BOUNTIES, Bounty, UnknownBounty
@@ -34,10 +34,7 @@ def insert_bounties(tx: Tx, rows: Mapping[str, Bounty]) -> None:
         f"INSERT INTO bounty ({_BOUNTY})"
         " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],"
         " %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[])",
-        [
-            list(column)
-            for column in zip(*((row.bounty, *row.artifact, *row[2:]) for row in rows.values()), strict=True)
-        ],
+        columns((row.bounty, *row.artifact, *row[2:]) for row in rows.values()),
     )
 
 

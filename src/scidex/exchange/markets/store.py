@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from scidex.core.db import Tx
+from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities import EntityKey
 from scidex.exchange.markets.model import (
@@ -28,20 +28,6 @@ _MARKET = (
 )
 _POSITION = "market, owner, shares, paid, at_risk, payout"
 _TRADE = "market, trade, at, owner, outcome, side, shares, redeemed, paid, prices"
-
-
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    """Rows as one array per column; a tuple becomes the text of an array, because arrays of arrays flatten."""
-    return [
-        [_array(value) if isinstance(value, tuple) else value for value in column] for column in zip(*rows, strict=True)
-    ]
-
-
-def _array(values: tuple[Any, ...]) -> str:
-    if values and isinstance(values[0], str):
-        quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-        return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
-    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _market(row: Sequence[Any]) -> Market:
@@ -73,7 +59,7 @@ def load_listings(tx: Tx, keys: Collection[EntityKey]) -> list[tuple[EntityKey, 
         " FROM unnest(%s::text[], %s::text[]) AS asked (artifact_type, artifact_id)"
         " JOIN market_listing USING (artifact_type, artifact_id)"
         " ORDER BY artifact_type, artifact_id FOR NO KEY UPDATE OF market_listing",
-        _columns(keys),
+        columns(keys),
     )
     return [(EntityKey(*row[:2]), row[2]) for row in rows]
 
@@ -83,7 +69,7 @@ def insert_listings(tx: Tx, rows: Mapping[EntityKey, str]) -> None:
     tx.execute(
         "INSERT INTO market_listing (artifact_type, artifact_id, market)"
         " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[])",
-        _columns((*key, market) for key, market in rows.items()),
+        columns((*key, market) for key, market in rows.items()),
     )
 
 
@@ -93,7 +79,7 @@ def update_listings(tx: Tx, rows: Mapping[EntityKey, str]) -> None:
         "UPDATE market_listing SET market = new.market"
         " FROM unnest(%s::text[], %s::text[], %s::text[]) AS new (artifact_type, artifact_id, market)"
         " WHERE (market_listing.artifact_type, market_listing.artifact_id) = (new.artifact_type, new.artifact_id)",
-        _columns((*key, market) for key, market in rows.items()),
+        columns((*key, market) for key, market in rows.items()),
     )
 
 
@@ -123,7 +109,7 @@ def insert_markets(tx: Tx, rows: Mapping[str, Market]) -> None:
         " %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::integer[], %s::bigint[],"
         " %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[])"
         f" AS new ({_MARKET})",
-        _columns((row.market, *row.artifact, *row[2:]) for row in rows.values()),
+        columns((row.market, *row.artifact, *row[2:]) for row in rows.values()),
     )
 
 
@@ -137,7 +123,7 @@ def update_markets(tx: Tx, rows: Mapping[str, Market]) -> None:
         " %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[])"
         " AS new (market, shares, prices, state, trades, at_risk, moved_at, ended_at, outcome, maker_result)"
         " WHERE market.market = new.market",
-        _columns(
+        columns(
             (
                 row.market,
                 row.shares,
@@ -166,7 +152,7 @@ def load_positions(tx: Tx, keys: Collection[PositionKey]) -> list[tuple[Position
     rows = tx.execute(
         f"SELECT {_POSITION} FROM unnest(%s::text[], %s::text[]) AS asked (market, owner)"
         " JOIN market_position USING (market, owner)",
-        _columns(keys),
+        columns(keys),
     )
     return [(PositionKey(*row[:2]), _position(row)) for row in rows]
 
@@ -184,7 +170,7 @@ def insert_positions(tx: Tx, rows: Mapping[PositionKey, Position]) -> None:
         " SELECT market, owner, shares::bigint[], paid, at_risk, payout"
         " FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
         f" AS new ({_POSITION})",
-        _columns(rows.values()),
+        columns(rows.values()),
     )
 
 
@@ -196,7 +182,7 @@ def update_positions(tx: Tx, rows: Mapping[PositionKey, Position]) -> None:
         " FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
         f" AS new ({_POSITION})"
         " WHERE (market_position.market, market_position.owner) = (new.market, new.owner)",
-        _columns(rows.values()),
+        columns(rows.values()),
     )
 
 
@@ -220,7 +206,7 @@ def insert_trades(tx: Tx, rows: Mapping[TradeKey, Trade]) -> None:
         " FROM unnest(%s::text[], %s::integer[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],"
         " %s::bigint[], %s::bigint[], %s::bigint[], %s::text[])"
         f" AS new ({_TRADE})",
-        _columns(rows.values()),
+        columns(rows.values()),
     )
 
 

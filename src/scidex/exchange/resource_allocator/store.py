@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from scidex.core.db import Tx
+from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities import EntityKey
 from scidex.exchange.resource_allocator.model import (
@@ -31,7 +31,7 @@ def load_cycles(tx: Tx, keys: Collection[CycleKey]) -> list[tuple[CycleKey, Cycl
     rows = tx.execute(
         f"SELECT {_CYCLE} FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (pool, unit, cycle)"
         " JOIN allocation_cycle USING (pool, unit, cycle)",
-        [list(column) for column in zip(*keys, strict=True)],
+        columns(keys),
     )
     return [(CycleKey(*row[:3]), Cycle._make(row)) for row in rows]
 
@@ -42,7 +42,7 @@ def insert_cycles(tx: Tx, rows: Mapping[CycleKey, Cycle]) -> None:
         f"INSERT INTO allocation_cycle ({_CYCLE})"
         " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::bigint[],"
         " %s::bigint[], %s::integer[], %s::text[])",
-        [list(column) for column in zip(*rows.values(), strict=True)],
+        columns(rows.values()),
     )
 
 
@@ -59,7 +59,7 @@ def insert_allocations(tx: Tx, rows: Mapping[AllocationKey, AllocationRow]) -> N
         " SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],"
         " %s::text[], %s::bigint[], %s::text[], %s::integer[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],"
         " %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])",
-        [list(column) for column in zip(*((*row[:4], *row.artifact, *row[5:]) for row in rows.values()), strict=True)],
+        columns((*row[:4], *row.artifact, *row[5:]) for row in rows.values()),
     )
 
 
