@@ -83,18 +83,31 @@ class Tx:
         return self.connection.execute(query, params)
 
 
-def columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    """Rows as one array per column; a tuple becomes the text of an array, because arrays of arrays flatten."""
-    return [
-        [_array(value) if isinstance(value, tuple) else value for value in column] for column in zip(*rows, strict=True)
-    ]
+def columns(rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Rows as one array per column, for `unnest`; a tuple within becomes the text of an array, to be cast.
+
+    The driver would write the same text; doing it here takes a fifth of the time, which is most of a batch in Python.
+
+    >>> columns([(1, 'a "b"', (1, 2)), (None, "c", ())])
+    ['{1,NULL}', '{"a \\\\"b\\\\"","c"}', '{"{1,2}","{}"}']
+    """
+    return [_array(column) for column in zip(*rows, strict=True)]
 
 
-def _array(values: tuple[Any, ...]) -> str:
-    if values and isinstance(values[0], str):
-        quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-        return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
-    return "{" + ",".join(map(str, values)) + "}"
+def _array(values: Sequence[Any]) -> str:
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, str):
+        if '"' in value or "\\" in value:
+            value = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{value}"'
+    if value is None:
+        return "NULL"
+    if isinstance(value, tuple):
+        return _element(_array(value))
+    return f'"{value.isoformat()}"' if isinstance(value, datetime) else str(value)
 
 
 _ambient: ContextVar[Tx | None] = ContextVar("scidex_transaction", default=None)
