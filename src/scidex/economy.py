@@ -12,15 +12,16 @@ import structlog
 
 from scidex.actors import RegisterActor
 from scidex.core.clock import Clock, system_clock
-from scidex.core.db import Database, Tx
+from scidex.core.db import Database, DatabaseDown, Tx
 from scidex.core.default import OpenDatabase
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request, perform
+from scidex.core.migrations import check_schema
 from scidex.core.seal import seal
 from scidex.core.settings import Settings, load_settings
 from scidex.exchange.bounties import expire_due_bounties
 from scidex.ledger import expire_due_holds
-from scidex.policy import HOUSE, EnactPolicy, Policy, current
+from scidex.policy import HOUSE, EnactPolicy, Policy, current, has_any
 
 Outcome = TypeVar("Outcome")
 log = structlog.get_logger("scidex")
@@ -106,6 +107,17 @@ class Economy:
         holds = self.run(expire_due_holds, actor=HOUSE)
         return len(holds) + len(self.run(expire_due_bounties, actor=HOUSE))
 
+    def check(self) -> None:
+        """See that the database answers and its tables are those of this version.
+
+        Refuses: DatabaseDown, SchemaBehind, SchemaAhead, SchemaForeign, SchemaHalf.
+        """
+        check_schema(self.conninfo, self.settings)
+
+    def revive(self) -> None:
+        """Start the embedded server again if it has died."""
+        self._opened.revive()
+
     def close(self) -> None:
         """Let go of the database; the last user of an embedded one stops it."""
         self._opened.close()
@@ -124,7 +136,7 @@ class Economy:
 
     def _begin(self) -> None:
         with self.reading() as tx:
-            if current(tx)[1] > 0:
+            if has_any(tx):
                 return
         # The same keys in every process: whoever comes second gets the first one's receipts.
         self.perform(
@@ -152,6 +164,12 @@ class Keeper:
         self._stopping.set()
         self._thread.join()
 
+    def _revive(self) -> None:
+        try:
+            self._economy.revive()
+        except Refusal as refusal:
+            log.warning("database not revived", code=refusal.code, reason=str(refusal))
+
     def _keep(self) -> None:
         while not self._stopping.wait(self._economy.settings.seal_every_s):
             try:
@@ -159,5 +177,7 @@ class Keeper:
                 self._economy.seal()
             except Refusal as refusal:
                 log.warning("keeper waits", code=refusal.code, reason=str(refusal))
+                if isinstance(refusal, DatabaseDown):
+                    self._revive()
             except Exception:
                 log.exception("keeper failed")

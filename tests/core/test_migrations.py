@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from scidex.core import migrations
+from scidex.core.embedded import EmbeddedServer
 from scidex.core.migrations import (
     MigrationForbidden,
     SchemaAhead,
     SchemaBehind,
     SchemaForeign,
     SchemaHalf,
+    SchemaLost,
     all_migrations,
     check_schema,
     migrate,
@@ -83,6 +88,37 @@ def test_a_half_migrated_database_is_named_and_completed(empty, settings):
     assert refused.value.facts["missing"] == "ledger_hold, market_trade"
     assert migrate(empty, settings) == ["0003_ledger", "0004_markets"]
     assert schema(empty) == whole
+
+
+def test_a_table_that_is_gone_from_a_database_with_records_is_never_made_anew(empty, settings):
+    migrate(empty, settings)
+    given = settings.model_copy(update={"database_url": empty})
+    Economy.open(given).close()
+    execute(empty, "DROP TABLE market_trade")
+    with pytest.raises(SchemaHalf):
+        Economy.open(given)
+    with pytest.raises(SchemaLost, match="lacks market_trade"):
+        migrate(empty, settings)
+    assert schema_status(empty, settings).missing == ["market_trade"]
+
+
+def test_a_column_that_is_gone_is_missed(empty, settings):
+    migrate(empty, settings)
+    execute(empty, "ALTER TABLE market RENAME COLUMN at_risk TO risk")
+    with pytest.raises(SchemaHalf, match="lacks market.at_risk"):
+        check_schema(empty, settings)
+    with pytest.raises(SchemaLost):
+        migrate(empty, settings)
+
+
+def test_an_embedded_database_that_lacks_a_table_is_refused_and_left_as_it_is():
+    with tempfile.TemporaryDirectory(prefix="sx") as home, EmbeddedServer(Path(home)) as url:
+        settings = Settings(home=Path(home))
+        Economy.open(settings).close()
+        execute(url, "DROP TABLE bounty")
+        with pytest.raises(SchemaHalf, match="lacks bounty"):
+            Economy.open(settings)
+        assert schema_status(url, settings).missing == ["bounty"]
 
 
 def test_a_database_that_stopped_between_two_steps_goes_on_from_there(empty, settings, monkeypatch):

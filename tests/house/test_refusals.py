@@ -116,8 +116,11 @@ def check_listed(tree: Tree) -> list[str]:
     return offences
 
 
-def _raised(function: Function, functions: dict[str, Function], known: set[str]) -> set[str]:
+def _raised(
+    function: Function, functions: dict[str, Function], known: set[str], seen: frozenset[str] = frozenset()
+) -> set[str]:
     """The refusals that this function makes in a raise, and those of the private functions that it calls."""
+    seen |= {function.name}
     found: set[str] = set()
     for node in ast.walk(function.node):
         if isinstance(node, ast.Raise) and node.exc is not None:
@@ -125,8 +128,8 @@ def _raised(function: Function, functions: dict[str, Function], known: set[str])
             calls = {called_name(inner) for inner in ast.walk(maker.node if maker else node.exc)}
             found |= {name for name in calls if name in known}
         callee = functions.get(called_name(node) or "")
-        if callee is not None and callee.name.startswith("_") and callee.name != function.name:
-            found |= _raised(callee, functions, known)
+        if callee is not None and callee.name.startswith("_") and callee.name not in seen:
+            found |= _raised(callee, functions, known, seen)
     return found
 
 

@@ -64,8 +64,9 @@ class TextInvalid(Invalid):
     """A text holds a character that the database cannot keep ({reason}); leave it out."""
 
 
-class SchemaBroken(Refused):
-    """A table of SciDEX is missing or altered ({reason}); run `scidex db migrate`, or restore a backup."""
+class SchemaBroken(Busy):
+    """A table of SciDEX is missing or altered ({reason}); nothing happened. `scidex db status` shows what is missing;
+    restore a backup, then try again."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from scidex.core.clock import Clock, system_clock
 from scidex.core.db import Database, Tx, ambient_tx, check_role, check_server
 from scidex.core.embedded import EmbeddedServer
-from scidex.core.migrations import check_schema, migrate
+from scidex.core.migrations import check_schema, migrate, schema_status
 from scidex.core.settings import Settings, load_settings
 
 Outcome = TypeVar("Outcome")
@@ -26,8 +26,8 @@ class OpenDatabase:
         try:
             check_server(self.conninfo, settings)
             # The embedded database is nobody else's, so it follows this version by itself; a given one is changed only
-            # when its operator says so.
-            if self._server:
+            # when its operator says so, and neither when something is missing in it.
+            if self._server and not schema_status(self.conninfo, settings).missing:
                 migrate(self.conninfo, settings)
             check_schema(self.conninfo, settings)
             check_role(self.conninfo, settings)
@@ -37,6 +37,14 @@ class OpenDatabase:
             if self._server:
                 self._server.release()
             raise
+
+    def revive(self) -> None:
+        """Start the embedded server again if it has died; a given one is its operator's to start.
+
+        Refuses: ServerNotStarted, HomeFull, HomeUnusable.
+        """
+        if self._server:
+            self._server.acquire()
 
     def close(self) -> None:
         """Give back the connections; the last user of an embedded server stops it."""

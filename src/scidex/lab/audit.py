@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pydantic import BaseModel
+
 from scidex.core.db import Tx
 from scidex.core.journal import BINDINGS, Entry
 from scidex.core.machine import Table
@@ -126,11 +128,20 @@ def name_of(key: Any) -> str:
 
 
 def _difference(found: Any, expected: Any) -> str:
-    if not hasattr(found, "_fields"):
-        return f"is {found!s:.80}, the journal says {expected!s:.80}"
+    mine, theirs = _facts(found), _facts(expected)
     changed = [
-        f"{name} is {mine!s:.80}, the journal says {theirs!s:.80}"
-        for name, mine, theirs in zip(found._fields, found, expected, strict=True)
-        if mine != theirs
+        f"{name} is {mine.get(name)!s:.80}, the journal says {theirs.get(name)!s:.80}"
+        for name in dict.fromkeys([*mine, *theirs])
+        if mine.get(name) != theirs.get(name)
     ]
     return "; ".join(changed)
+
+
+def _facts(row: Any) -> dict[str, Any]:
+    """A row's fields by name, those of a policy one by one."""
+    if isinstance(row, BaseModel):
+        return dict(row)
+    if isinstance(row, dict):
+        return row
+    facts = row._asdict() if hasattr(row, "_asdict") else {"value": row}
+    return facts | _facts(facts.pop("policy")) if isinstance(facts.get("policy"), BaseModel) else facts

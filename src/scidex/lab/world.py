@@ -43,7 +43,8 @@ class World:
 
     def policy(self, version: int) -> Policy:
         """The policy of that version; 0 is before any was enacted."""
-        return self.state.get(POLICIES, version) or Policy()
+        row = self.state.get(POLICIES, version)
+        return row.policy if row else Policy()
 
     def newest_policy(self) -> int:
         """The version in force."""

@@ -1,9 +1,17 @@
 """Every number that a person may argue about: typed, bounded, versioned; each decision records its version."""
 
 from scidex.policy.actions import enact_policy
-from scidex.policy.model import POLICIES, Context, EnactPolicy, Policy, PolicyByVoteOnly, PolicyEnacted
+from scidex.policy.model import (
+    POLICIES,
+    Context,
+    EnactPolicy,
+    Policy,
+    PolicyByVoteOnly,
+    PolicyEnacted,
+    PolicyUnreadable,
+)
 from scidex.policy.rules import HOUSE
-from scidex.policy.store import current
+from scidex.policy.store import current, has_any
 
 __all__ = [
     "HOUSE",
@@ -13,6 +21,8 @@ __all__ = [
     "Policy",
     "PolicyByVoteOnly",
     "PolicyEnacted",
+    "PolicyUnreadable",
     "current",
     "enact_policy",
+    "has_any",
 ]

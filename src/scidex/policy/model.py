@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scidex.core.errors import Forbidden
+from scidex.core.errors import Forbidden, Refused
 from scidex.core.machine import Context as CoreContext
 from scidex.core.machine import Table
 
@@ -62,7 +63,16 @@ class Policy(BaseModel):
 Context: TypeAlias = CoreContext[Policy]
 """What comes in with a command, as every rule sees it."""
 
-POLICIES: Table[int, Policy] = Table("policy", rank=900)
+
+class PolicyRow(NamedTuple):
+    """A version, which of its fields were written down (the rest are defaults), and since when it is in force."""
+
+    policy: Policy
+    written: tuple[str, ...]
+    enacted_at: datetime
+
+
+POLICIES: Table[int, PolicyRow] = Table("policy", rank=900)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,11 @@ class PolicyEnacted:
     """The version under which decisions now record it."""
 
     version: int
+
+
+class PolicyUnreadable(Refused):
+    """Version {version} of the policy cannot be read from the database ({problem}); `scidex audit` shows what was
+    changed there. Restore a backup."""
 
 
 class PolicyByVoteOnly(Forbidden):

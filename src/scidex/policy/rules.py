@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scidex.core.machine import State
-from scidex.policy.model import POLICIES, Context, EnactPolicy, PolicyByVoteOnly, PolicyEnacted
+from scidex.policy.model import POLICIES, Context, EnactPolicy, PolicyByVoteOnly, PolicyEnacted, PolicyRow
 
 HOUSE = "system"
 """The actor name under which the house itself acts; no person or agent can take it."""
@@ -15,5 +15,6 @@ def enact(state: State, command: EnactPolicy, context: Context) -> PolicyEnacted
     if context.actor != HOUSE:
         raise PolicyByVoteOnly(actor=context.actor)
     version = context.policy_version + 1
-    state.put(POLICIES, version, command.policy)
+    written = tuple(sorted(command.policy.model_fields_set))
+    state.put(POLICIES, version, PolicyRow(command.policy, written, context.now))
     return PolicyEnacted(version)

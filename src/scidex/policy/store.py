@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from scidex.core.db import Tx
+from pydantic import ValidationError
+
+from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
-from scidex.policy.model import POLICIES, Policy
+from scidex.policy.model import POLICIES, Policy, PolicyRow, PolicyUnreadable
 
 
-def load_policies(tx: Tx, versions: Collection[int]) -> list[tuple[int, Policy]]:
-    """Policies by version, locked."""
-    rows = tx.execute(
-        "SELECT version, body FROM policy WHERE version = ANY(%s) ORDER BY version FOR NO KEY UPDATE",
-        [list(versions)],
-    )
-    return [(version, Policy.model_validate(body)) for version, body in rows]
-
-
-def insert_policies(tx: Tx, rows: Mapping[int, Policy]) -> None:
+def insert_policies(tx: Tx, rows: Mapping[int, PolicyRow]) -> None:
     """New versions."""
     tx.execute(
-        "INSERT INTO policy (version, body, enacted_at) SELECT version, body, %s"
-        " FROM unnest(%s::int[], %s::jsonb[]) AS new (version, body)",
-        [tx.now, list(rows), [policy.model_dump_json() for policy in rows.values()]],
+        "INSERT INTO policy (version, body, enacted_at)"
+        " SELECT * FROM unnest(%s::int[], %s::jsonb[], %s::timestamptz[])",
+        columns((version, row.policy.model_dump_json(), row.enacted_at) for version, row in rows.items()),
     )
 
 
-def scan_policies(tx: Tx) -> Iterator[tuple[int, Policy]]:
-    """Every version, in order."""
-    for version, body in tx.execute("SELECT version, body FROM policy ORDER BY version"):
-        yield version, Policy.model_validate(body)
+def scan_policies(tx: Tx) -> Iterator[tuple[int, Any]]:
+    """Every version, in order; one that cannot be read comes as the database has it, so that an audit can name it."""
+    for version, body, enacted_at in tx.execute("SELECT version, body, enacted_at FROM policy ORDER BY version"):
+        try:
+            policy = Policy.model_validate(body)
+        except ValidationError:
+            yield version, body
+        else:
+            yield version, PolicyRow(policy, tuple(sorted(policy.model_fields_set)), enacted_at)
 
 
 def current(tx: Tx) -> tuple[Policy, int]:
-    """The policy in force and its version; before any was enacted, the defaults as version 0."""
+    """The policy in force and its version; before any was enacted, the defaults as version 0.
+
+    Refuses: PolicyUnreadable.
+    """
     if "policy" not in tx.cache:
         row = tx.execute("SELECT version, body FROM policy ORDER BY version DESC LIMIT 1").fetchone()
-        tx.cache["policy"] = (Policy.model_validate(row[1]), row[0]) if row else (Policy(), 0)
+        try:
+            tx.cache["policy"] = (Policy.model_validate(row[1]), row[0]) if row else (Policy(), 0)
+        except ValidationError as error:
+            first = error.errors()[0]
+            problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            raise PolicyUnreadable(version=row[0] if row else 0, problem=problem) from None
     found: tuple[Policy, int] = tx.cache["policy"]
     return found
 
 
-bind(POLICIES, load=load_policies, insert=insert_policies, scan=scan_policies)
+def has_any(tx: Tx) -> bool:
+    """Whether a policy was ever enacted, readable or not."""
+    return tx.execute("SELECT FROM policy LIMIT 1").fetchone() is not None
+
+
+bind(POLICIES, insert=insert_policies, scan=scan_policies)

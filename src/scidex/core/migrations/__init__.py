@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from psycopg import Connection, errors
+from psycopg import Connection, errors, sql
 
 from scidex.core.db import connect_as_owner
 from scidex.core.errors import Refused
@@ -39,8 +39,13 @@ class SchemaForeign(Refused):
 
 
 class SchemaHalf(Refused):
-    """The database lacks {missing} though migration {found} made it: it is half migrated. Run
-    `scidex db migrate`, which completes it."""
+    """The database lacks {missing}, which migration {found} had made, so nothing is done with it. Restore a backup; if
+    nothing was ever recorded in it, `scidex db migrate` completes it."""
+
+
+class SchemaLost(Refused):
+    """The database lacks {missing} and holds records, which an empty table in its place would contradict; restore a
+    backup."""
 
 
 class MigrationForbidden(Refused):
@@ -71,10 +76,18 @@ class Migration:
         """The tables that this step creates."""
         return re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", self.sql)
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns of those tables, as table.column."""
+        blocks = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)^\)", self.sql, re.DOTALL | re.MULTILINE)
+        return [
+            f"{table}.{name}" for table, block in blocks for name in re.findall(r"^  ([a-z_]+) ", block, re.MULTILINE)
+        ]
+
 
 @dataclass(frozen=True)
 class SchemaStatus:
-    """Where a database stands."""
+    """Where a database stands; `missing` names tables, and columns as table.column, that it once had."""
 
     applied: int
     needed: int
@@ -112,8 +125,8 @@ def check_schema(conninfo: str, settings: Settings) -> None:
 def migrate(conninfo: str, settings: Settings) -> list[str]:
     """Bring the database to this version; the names of the steps that ran.
 
-    A step that is recorded but whose tables are gone runs again.
-    Refuses: SchemaAhead, SchemaForeign, MigrationForbidden, DatabaseDown.
+    A step that is recorded but whose tables are gone runs again, unless the database holds records.
+    Refuses: SchemaAhead, SchemaForeign, SchemaLost, MigrationForbidden, DatabaseDown.
     """
     ran = []
     step = "scidex_migration"
@@ -123,6 +136,8 @@ def migrate(conninfo: str, settings: Settings) -> list[str]:
         try:
             connection.execute(_RECORD)
             status = _status(connection)
+            if status.missing and (_holds_rows(connection) or any("." in name for name in status.missing)):
+                raise SchemaLost(missing=", ".join(status.missing))
             for migration in all_migrations():
                 step = migration.name_in_full
                 if step in status.pending or set(migration.tables) & set(status.missing):
@@ -154,9 +169,28 @@ def _status(connection: Connection[Any]) -> SchemaStatus:
     for step in steps:
         if applied.get(step.number, step.sha256) != step.sha256:
             raise SchemaForeign(number=step.number)
-    missing = connection.execute(
-        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL ORDER BY name",
-        [[name for step in steps if step.number in applied for name in step.tables]],
-    ).fetchall()
+    present = {
+        f"{table}.{column}"
+        for table, column in connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+        )
+    }
+    tables = {name.partition(".")[0] for name in present}
+    missing = set()
+    for name in (name for step in steps if step.number in applied for name in step.columns):
+        table = name.partition(".")[0]
+        if name not in present:
+            missing.add(name if table in tables else table)
     pending = [step.name_in_full for step in steps if step.number not in applied]
-    return SchemaStatus(newest, steps[-1].number, pending, [name for (name,) in missing])
+    return SchemaStatus(newest, steps[-1].number, pending, sorted(missing))
+
+
+def _holds_rows(connection: Connection[Any]) -> bool:
+    names = [name for step in all_migrations() for name in step.tables]
+    present = connection.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [names]
+    ).fetchall()
+    return any(
+        connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(name))).fetchone() is not None
+        for (name,) in present
+    )

@@ -176,7 +176,7 @@ class SpendingRecorded:
     remaining: int
 
 
-class NoClaims(Invalid):
+class NoClaims(Refused):
     """Nobody claims anything of the pool {pool!r}; open markets or offer bounties first, then allocate."""
 
 

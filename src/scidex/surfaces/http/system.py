@@ -39,7 +39,8 @@ class PolicyView(View):
 
 @router.get("/health")
 def get_health(reader: AsReader) -> HealthView:
-    """Whether the process runs and the database answers."""
+    """Whether the process runs, the database answers and its tables are those of this version."""
+    reader.economy.check()
     return reader.read(lambda tx: HealthView(status="ok", policy_version=current(tx)[1]))
 
 
