@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -24,8 +28,11 @@ from scidex.core.db import (
     check_role,
     check_server,
 )
+from scidex.core.embedded import EmbeddedServer
+from scidex.core.journal import Request
 from scidex.core.settings import SettingInvalid, Settings, load_settings
-from scidex.economy import Economy
+from scidex.economy import Economy, Keeper
+from scidex.ledger import Issue, wallet_of
 
 
 @pytest.fixture
@@ -120,6 +127,26 @@ def test_a_database_that_goes_down_later_is_said_to_be_down(new_database, settin
         connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     assert economy.seal() >= 0
     economy.close()
+
+
+def test_the_keeper_brings_an_embedded_server_back_that_was_killed():
+    with tempfile.TemporaryDirectory(prefix="sx") as home:
+        economy = Economy.open(Settings(home=Path(home), seal_every_s=0.05, connect_timeout_s=1))
+        keeper = Keeper(economy)
+        keeper.start()
+        status = EmbeddedServer(Path(home)).status()
+        os.kill(status.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                economy.perform_all([Request(Issue(wallet_of("operator"), 1, "x"), "operator", "again")])
+                break
+            except (DatabaseDown, Contended):
+                assert time.monotonic() < deadline
+        keeper.stop()
+        economy.check()
+        assert EmbeddedServer(Path(home)).status().pid != status.pid
+        economy.close()
 
 
 def test_a_url_that_is_none_is_refused(settings):

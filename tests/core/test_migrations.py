@@ -105,7 +105,7 @@ def test_a_table_that_is_gone_from_a_database_with_records_is_never_made_anew(em
 def test_a_column_that_is_gone_is_missed(empty, settings):
     migrate(empty, settings)
     execute(empty, "ALTER TABLE market RENAME COLUMN at_risk TO risk")
-    with pytest.raises(SchemaHalf, match="lacks market.at_risk"):
+    with pytest.raises(SchemaHalf, match=r"lacks market\.at_risk"):
         check_schema(empty, settings)
     with pytest.raises(SchemaLost):
         migrate(empty, settings)
