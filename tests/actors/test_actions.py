@@ -25,6 +25,11 @@ def test_nobody_but_an_operator_changes_an_actor_that_is_there(town):
     assert actors.register_actor(town.as_actor("operator"), name="bot", sort="person").result.roles == ()
 
 
+def test_an_operator_cannot_leave_the_house_without_one(town):
+    with pytest.raises(actors.OperatorStays):
+        actors.register_actor(town.as_actor("operator"), name="operator", sort="person")
+
+
 @pytest.mark.parametrize(
     ("given", "refusal"),
     [

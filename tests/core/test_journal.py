@@ -13,7 +13,7 @@ from scidex.core.settings import Settings
 from scidex.economy import Economy
 from scidex.entities import EntityKey
 from scidex.exchange.bounties import OfferBounty
-from scidex.exchange.markets import Order
+from scidex.exchange.markets import OpenMarket, Order, ResolveMarket
 from scidex.ledger import Leg, Transfer, wallet_of
 from scidex.policy import current
 
@@ -61,6 +61,41 @@ def test_a_key_used_twice_within_a_batch_happens_once(town):
     assert second.repeated and second.number == first.number
     assert other == KeyReused(key="k", number=first.number)
     assert ledger.find_account(town.tx, wallet_of("alice")).balance == 99 * T
+
+
+def test_a_command_may_need_what_an_earlier_one_of_its_batch_has_made(town):
+    """Found in review: ending a hold placed in the same batch took the whole batch down."""
+    town.actor("alice"), town.actor("bob"), town.actor("mallory"), town.artifact("a")
+    ledger.issue(town.as_actor("operator"), account=wallet_of("operator"), amount=100 * T, reason="x")
+    (drawn,) = town.tx.execute("SELECT nextval('journal_number')").fetchone()
+    hold = f"h{drawn + 1}"
+    answers = play(
+        town,
+        Request(ledger.PlaceHold(wallet_of("alice"), wallet_of("bob"), T, 60, "r"), "alice"),
+        Request(ledger.VoidHold(hold), "mallory"),
+        Request(ledger.PostHold(hold), "alice"),
+        Request(OpenMarket("new", EntityKey("hypothesis", "a"), "?", ("yes", "no"), 10 * T), "operator"),
+        Request(Order("new", "yes", "buy", spend=T), "alice"),
+        Request(ResolveMarket("new", "yes"), "operator"),
+        send(T),
+    )
+    assert words(answers) == ["ok", "not_your_hold", "ok", "ok", "ok", "ok", "ok"]
+    assert ledger.find_account(town.tx, wallet_of("bob")).balance == 102 * T
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (Request(Transfer((), "a\0b"), "alice"), "text_invalid"),
+        (Request(Transfer((), "half \ud800"), "alice"), "text_invalid"),
+        (Request(Transfer((), "x"), ""), "name_invalid"),
+        (Request(Transfer((), "x"), "x" * 9000, "k"), "name_invalid"),
+        (Request(Transfer((), ""), "alice"), "name_invalid"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_alone(town, request_, code):
+    town.actor("alice"), town.actor("bob")
+    assert words(play(town, send(1), request_, send(1))) == ["ok", code, "ok"]
 
 
 @pytest.mark.parametrize("key", ["", " x", "x" * 201, "a\nb"])

@@ -118,6 +118,28 @@ def test_transfers_in_opposite_directions_never_deadlock(busy):
     assert audit(busy).ok
 
 
+def test_who_loses_a_role_while_using_it_leaves_a_journal_that_can_be_run_again(busy):
+    """Found in review: a role was read under a lock that its change did not wait for."""
+    stop = threading.Event()
+
+    def flip():
+        while not stop.is_set():
+            for roles in ((), ("issuer",)):
+                busy.perform([Request(RegisterActor("t0", "agent", roles), "operator")])
+
+    def use(_):
+        return [busy.perform([Request(Issue(wallet_of("t0"), 1, "x"), "t0")])[0] for _ in range(60)]
+
+    with ThreadPoolExecutor(5) as pool:
+        flipping = pool.submit(flip)
+        answers = [answer for each in pool.map(use, range(4)) for answer in each]
+        stop.set()
+        flipping.result()
+    assert {getattr(answer, "code", "ok") for answer in answers} <= {"ok", "role_needed"}
+    report = audit(busy)
+    assert report.ok, report.findings
+
+
 def test_two_hundred_orders_on_one_market_from_sixteen_connections_settle_to_a_state_that_the_audit_accepts(busy):
     chance = random.Random(1)
     orders = [

@@ -75,6 +75,15 @@ def test_a_transaction_that_is_still_open_holds_the_seal_back_and_nothing_is_los
     assert economy.seal() == 2
 
 
+def test_a_transaction_larger_than_a_block_is_a_block_of_its_own(economy):
+    from scidex.core.seal import seal
+
+    economy.seal()
+    issue(economy, 20)
+    issue(economy, 2)
+    assert [economy.run(lambda tx: seal(tx, at_most=8), actor="system") for _ in range(3)] == [20, 2, 0]
+
+
 def test_a_long_backlog_becomes_blocks_of_bounded_size(economy):
     from scidex.core.seal import seal
 

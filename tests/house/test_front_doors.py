@@ -11,7 +11,9 @@ from tests.house.source import SLICES, Import, Module, Tree, exported, plant, sl
 
 FIVE_FILES = {"__init__", "model", "rules", "store", "actions"}
 MORE_FILES = {
-    "scidex.exchange.markets": {"lmsr"},  # the curve: numerics alone, public, because prices are compared with it
+    # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
+    # and a position, which quotes, orders and rehearsals share.
+    "scidex.exchange.markets": {"lmsr", "fills"},
     "scidex.exchange.resource_allocator": {"allocation"},  # sharing a pool: an algorithm of its own
 }
 SLICES_OF_FIVE = tuple(

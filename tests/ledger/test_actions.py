@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from psycopg.errors import CheckViolation, InsufficientPrivilege
 
-from scidex import ledger
+from scidex import actors, ledger
 from scidex.actors import RoleNeeded, UnknownActor
-from scidex.core.journal import KeyReused
+from scidex.core.journal import KeyReused, Request, perform
+from scidex.core.names import NameInvalid
 from scidex.core.units import MAX_AMOUNT, AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownUnit
 from scidex.ledger import AccountKey, Leg, wallet_of
+from scidex.policy import current
 
 T = 1_000_000
 ALICE, BOB = wallet_of("alice"), wallet_of("bob")
@@ -76,8 +78,13 @@ def test_an_amount_is_a_whole_number_of_parts_within_bounds(town, amount, refusa
         ("alice", [Leg(ALICE, wallet_of("nobody"), T)], ledger.UnknownAccount),
         ("alice", [Leg(BOB, ALICE, T)], ledger.NotYourAccount),
         ("ghost", [Leg(BOB, ALICE, T)], UnknownActor),
-        ("operator", [Leg(ledger.issuance_of("token"), ALICE, T)], ledger.NotYourAccount),
-        ("alice", [Leg(ALICE, AccountKey("system", "issuance", "usd"), T)], ledger.UnknownAccount),
+        ("operator", [Leg(ledger.issuance_of("token"), ALICE, T)], ledger.HouseAccount),
+        ("alice", [Leg(AccountKey("actor:alice", "issuance", "token"), ALICE, T)], ledger.HouseAccount),
+        ("alice", [Leg(ALICE, AccountKey("system", "issuance", "usd"), T)], ledger.HouseAccount),
+        ("alice", [Leg(ALICE, AccountKey("market:m", "collateral", "token"), T)], ledger.HouseAccount),
+        ("operator", [Leg(AccountKey("bounty:b1", "escrow", "token"), ALICE, T)], ledger.HouseAccount),
+        ("alice", [Leg(ALICE, AccountKey("actor:" + "x" * 201, "wallet", "token"), T)], NameInvalid),
+        ("alice", [Leg(ALICE, BOB, 1)] * 1001, ledger.TooManyLegs),
         ("alice", [Leg(AccountKey("actor:alice", "wallet", "gold"), BOB, T)], UnknownUnit),
     ],
 )
@@ -93,7 +100,7 @@ def test_a_registered_actor_can_be_paid_before_it_has_a_wallet(town):
     ledger.transfer(town.as_actor("alice"), legs=[Leg(ALICE, BOB, T)], reason="welcome")
     assert balance(town, BOB) == T
     odd = AccountKey("actor:bob", "savings", "token")
-    with pytest.raises(ledger.UnknownAccount):
+    with pytest.raises(ledger.HouseAccount):
         ledger.transfer(town.tx, legs=[Leg(ALICE, odd, T)], reason="no such purpose")
 
 
@@ -113,6 +120,29 @@ def test_only_an_issuer_creates_and_retires_value(town):
     assert balance(town, ALICE) == 60 * T
     with pytest.raises(ledger.InsufficientFunds):
         ledger.retire(town.tx, account=ALICE, amount=61 * T, reason="too much")
+
+
+def test_nobody_mints_out_of_an_issuance_account_of_their_own(town):
+    """Found in review: owning an account named issuance was enough to overdraw it."""
+    town.actor("mallory")
+    own = AccountKey("actor:mallory", "issuance", "token")
+    for command in (
+        ledger.Transfer((Leg(own, wallet_of("mallory"), T),), "x"),
+        ledger.PlaceHold(own, wallet_of("mallory"), T, 60, "x"),
+        ledger.Issue(own, T, "x"),
+        ledger.Retire(own, T, "x"),
+    ):
+        (answer,) = perform(town.tx, [Request(command, "mallory")], *current(town.tx))
+        assert answer.code in ("house_account", "role_needed")
+    assert balance(town, wallet_of("mallory")) == 100 * T
+
+
+def test_an_issuer_retires_from_its_own_wallet_and_nobody_elses(town):
+    town.actor("alice"), town.actor("mint")
+    actors.register_actor(town.as_actor("operator"), name="mint", roles=["issuer"])
+    with pytest.raises(ledger.NotYourAccount):
+        ledger.retire(town.as_actor("mint"), account=ALICE, amount=T, reason="x")
+    ledger.retire(town.tx, account=wallet_of("mint"), amount=T, reason="x")
 
 
 def test_no_account_may_hold_more_than_can_be_shown_exactly(town):
@@ -181,6 +211,9 @@ def test_what_a_hold_refuses(town):
         ({"credit": ALICE}, ledger.SameAccount),
         ({"credit": AccountKey("actor:bob", "wallet", "usd")}, ledger.UnitsDiffer),
         ({"debit": BOB, "credit": ALICE}, ledger.NotYourAccount),
+        ({"credit": AccountKey("market:m", "collateral", "token")}, ledger.HouseAccount),
+        ({"credit": wallet_of("nobody")}, ledger.UnknownAccount),
+        ({"seconds": 10**5000}, ledger.DurationInvalid),
         ({"amount": -1}, AmountNotPositive),
     ]:
         with pytest.raises(refusal):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -83,6 +83,30 @@ def test_a_hedged_bundle_risks_only_what_it_cost_above_a_token_a_pair(town):
     assert find_market(town.tx, "m").at_risk <= 3
 
 
+def test_a_loss_that_has_happened_is_no_capital_at_risk(town):
+    """Found in review: two accounts that wash a price up and down and end with nothing held kept a large demand."""
+    town.actor("a", tokens=500), town.actor("b", tokens=500), town.market("m")
+    for _ in range(3):
+        for side in ("buy", "sell"):
+            for name in ("a", "b"):
+                place_order(town.as_actor(name), market="m", outcome="yes", side=side, shares=200 * T)
+    market = find_market(town.tx, "m")
+    assert (market.shares, market.at_risk) == ((0, 0), 0)
+
+
+def test_a_sale_takes_its_part_of_the_cost_along(town):
+    town.actor("alice"), town.market("m")
+    paid = place_order(town.as_actor("alice"), market="m", outcome="yes", shares=40 * T).result.paid
+    assert find_market(town.tx, "m").at_risk == paid
+    place_order(town.tx, market="m", outcome="yes", side="sell", shares=30 * T)
+    assert find_market(town.tx, "m").at_risk == paid // 4
+    back = place_order(town.tx, market="m", outcome="no", shares=15 * T).result
+    assert back.redeemed == 10 * T
+    position = markets.find_positions(town.tx, market="m")[0]
+    assert position.cost[0] == 0 and position.shares == (0, 5 * T)
+    assert 0 < position.at_risk == position.cost[1] < 5 * T
+
+
 def test_selling_needs_the_shares(town):
     town.actor("alice"), town.market("m")
     place_order(town.as_actor("alice"), market="m", outcome="yes", shares=10 * T)
@@ -118,6 +142,8 @@ def test_the_average_price_is_never_worse_than_the_limit(town):
         ({"shares": MAX_AMOUNT + 1}, AmountTooLarge),
         ({"limit_price": ONE + 1}, markets.LimitPriceInvalid),
         ({"limit_price": -1}, markets.LimitPriceInvalid),
+        pytest.param({"limit_price": 10**400}, markets.LimitPriceInvalid, id="a limit of 401 digits"),
+        pytest.param({"shares": -(10**5000)}, AmountNotPositive, id="shares of 5,001 digits"),
         ({"shares": 10_000 * T}, ledger.InsufficientFunds),
     ],
 )
@@ -230,6 +256,8 @@ def test_an_artifact_has_one_market_at_a_time(town):
         ({"prices": (ONE, 0)}, markets.StartPricesInvalid),
         ({"prices": (ONE // 2, ONE // 4)}, markets.StartPricesInvalid),
         ({"prices": (ONE // 2,)}, markets.StartPricesInvalid),
+        ({"prices": ()}, markets.StartPricesInvalid),
+        ({"prices": (10**400, 1)}, markets.StartPricesInvalid),
         ({"liquidity": 10**14}, ledger.InsufficientFunds),
         ({"artifact": EntityKey("hypothesis", "unheard of")}, UnknownEntity),
     ],
@@ -247,7 +275,9 @@ def test_what_opening_a_market_refuses(town, terms, refusal):
 
 def test_a_market_may_not_close_in_the_past(town):
     town.actor("alice"), town.artifact("a")
-    for closes_at in (town.tx.now, (town.tx.now + timedelta(days=1)).replace(tzinfo=None)):
+    later = town.tx.now + timedelta(days=1)
+    odd = datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=12)))
+    for closes_at in (town.tx.now, later.replace(tzinfo=None), odd, datetime(9999, 1, 1, tzinfo=UTC)):
         with pytest.raises(markets.CloseTimeInvalid):
             markets.open_market(
                 town.as_actor("alice"),
@@ -257,6 +287,13 @@ def test_a_market_may_not_close_in_the_past(town):
                 liquidity=T,
                 closes_at=closes_at,
             )
+
+
+def test_a_close_in_another_zone_is_kept_in_utc(town):
+    zone = timezone(timedelta(hours=1, seconds=30))
+    at = (town.tx.now + timedelta(days=1)).astimezone(zone)
+    market = find_market(town.tx, town.market("m", closes_at=at))
+    assert market.closes_at == at and market.closes_at.utcoffset() == timedelta(0)
 
 
 def test_names_with_slashes_quotes_and_spaces_come_back_as_they_went(town):

@@ -100,6 +100,20 @@ def test_without_a_market_the_price_is_unknown_and_the_budget_the_least_that_any
     assert (budget.bounty_tokens, budget.budget) == (50, 25)
 
 
+def test_capital_at_risk_counts_at_most_at_what_the_shares_are_worth_now(world):
+    # A second trader buys dear and the first sells: what the second lost on the way is not at risk any more.
+    world.actor("bob", tokens=500)
+    place_order(world.as_actor("bob"), market="traded", outcome="yes", shares=300 * T)
+    held = find_market(world.tx, "traded").shares[0] - 300 * T
+    place_order(world.as_actor("alice"), market="traded", outcome="yes", side="sell", shares=held)
+    world.actor("carol", tokens=500)
+    place_order(world.as_actor("carol"), market="traded", outcome="no", shares=400 * T)
+    market = find_market(world.tx, "traded")
+    worth = sum(shares * price for shares, price in zip(market.shares, market.prices, strict=True)) // ONE
+    assert worth < market.at_risk
+    assert compute_resource_budget("traded", tx=world.tx).demand == worth / T
+
+
 def test_a_settled_market_is_no_market(world):
     resolve_market(world.tx, market="traded", outcome="yes")
     budget = compute_resource_budget("traded", tx=world.tx)

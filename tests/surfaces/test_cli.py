@@ -290,12 +290,14 @@ def test_a_home_that_is_a_file_or_read_only_is_unusable(home: Home, tmp_path: Pa
 
 
 def test_a_bug_is_one_line_with_a_request_id_and_its_trace_is_for_the_debug_log(town: Home) -> None:
-    town.sql("""INSERT INTO policy (version, body, enacted_at) VALUES (99, '{"nonsense": 1}', now())""")
+    market = json.loads(town.run("markets", "list", "--json").out)["items"][0]["market"]
+    # A row that no command can have made, and that nothing checks before it is shown.
+    town.sql(f"INSERT INTO market_trade VALUES ('{market}', 9999, now(), 'x', 'yes', 'buy', 1, 0, 1, '{{1}}')")
     try:
-        said = town.run("policy", "show", "--json")
-        debugged = town.run("policy", "show", SCIDEX_LOG_LEVEL="debug", SCIDEX_LOG_JSON="true")
+        said = town.run("markets", "history", market, "--json")
+        debugged = town.run("markets", "history", market, SCIDEX_LOG_LEVEL="debug", SCIDEX_LOG_JSON="true")
     finally:
-        town.sql("DELETE FROM policy WHERE version = 99")
+        town.sql("DELETE FROM market_trade WHERE trade = 9999")
     error = json.loads(said.out)["error"]
     assert (said.code, error["code"]) == (70, "internal_error")
     assert said.err.count("\n") == 1

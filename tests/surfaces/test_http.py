@@ -570,11 +570,15 @@ def test_value_is_created_and_retired_by_issuers_only(town: Town) -> None:
     alice, issuer = town.actor(), town.actor(0, "issuer")
     change = {"account": f"actor:{alice}/wallet/token", "amount": 7, "reason": "r"}
     assert town.done("/api/ledger/issue", change, by=issuer)["balances"][change["account"]] == 107
-    assert town.done("/api/ledger/retire", change, by=issuer)["balances"][change["account"]] == 100
+    refused(town.post("/api/ledger/retire", change, by=issuer), 403, "not_your_account")
+    assert town.done("/api/ledger/retire", change)["balances"][change["account"]] == 100
     for action in ("issue", "retire"):
         refused(town.post(f"/api/ledger/{action}", change, by=alice), 403, "role_needed")
         refused(town.post(f"/api/ledger/{action}", change | {"account": "x"}), 400, "account_name_invalid")
         refused(town.post(f"/api/ledger/{action}", change | {"account": "a/b/gold"}), 400, "unknown_unit")
+        refused(
+            town.post(f"/api/ledger/{action}", change | {"account": "market:m/collateral/token"}), 403, "house_account"
+        )
         refused(town.post(f"/api/ledger/{action}", change | {"amount": False}), 400, "amount_not_number")
 
 

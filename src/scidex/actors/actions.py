@@ -8,7 +8,7 @@ from scidex.actors.model import ACTORS, ActorRegistered, RegisterActor
 from scidex.actors.rules import register
 from scidex.core.db import Tx
 from scidex.core.journal import Receipt, Request, perform_one
-from scidex.core.machine import Kind, declare
+from scidex.core.machine import Kind, Look, declare
 from scidex.policy import current
 
 REGISTER = declare(
@@ -17,7 +17,7 @@ REGISTER = declare(
         RegisterActor,
         ActorRegistered,
         register,
-        {ACTORS: lambda command, actor, state: (command.name, actor)},
+        {ACTORS: lambda command, actor, state: (command.name, Look(actor))},
     )
 )
 
@@ -27,6 +27,7 @@ def register_actor(
 ) -> Receipt[ActorRegistered]:
     """Enter an actor, or change the roles of one.
 
-    Refuses: NameInvalid, ReservedName, UnknownSort, UnknownRole, RoleNeeded, UnknownActor, KeyReused.
+    Refuses: NameInvalid, ReservedName, UnknownSort, UnknownRole, RoleNeeded, UnknownActor, OperatorStays,
+    KeyReused.
     """
     return perform_one(tx, Request(RegisterActor(name, sort, tuple(roles)), tx.actor, key), *current(tx))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
-from scidex.core.errors import Forbidden, Invalid, Missing
+from scidex.core.errors import Forbidden, Invalid, Missing, Refused
 from scidex.core.machine import Table
 
 Sort = Literal["agent", "person", "service"]
@@ -59,6 +59,11 @@ class UnknownSort(Invalid):
 
 class ReservedName(Forbidden):
     """The name {name!r} is the house's own; choose another."""
+
+
+class OperatorStays(Refused):
+    """{actor} cannot give up its own role operator, or nobody may be left to give it back; let another operator take
+    it."""
 
 
 class RoleNeeded(Forbidden):

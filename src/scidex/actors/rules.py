@@ -8,6 +8,7 @@ from scidex.actors.model import (
     SORTS,
     Actor,
     ActorRegistered,
+    OperatorStays,
     RegisterActor,
     ReservedName,
     RoleNeeded,
@@ -23,7 +24,7 @@ from scidex.policy import HOUSE, Context
 def register(state: State, command: RegisterActor, context: Context) -> ActorRegistered:
     """Anyone may enter an agent without roles; roles, and changes, are an operator's to give.
 
-    Refuses: NameInvalid, ReservedName, UnknownSort, UnknownRole, RoleNeeded, UnknownActor.
+    Refuses: NameInvalid, ReservedName, UnknownSort, UnknownRole, RoleNeeded, UnknownActor, OperatorStays.
     """
     name = check_name(command.name, "actor")
     if name == HOUSE:
@@ -37,6 +38,8 @@ def register(state: State, command: RegisterActor, context: Context) -> ActorReg
     roles = tuple(sorted(set(command.roles)))
     if roles or (before is not None and (before.sort, before.roles) != (command.sort, roles)):
         require_role(state, context, "operator")
+    if before is not None and name == context.actor and "operator" in before.roles and "operator" not in roles:
+        raise OperatorStays(actor=name)
     registered_at = before.registered_at if before else context.now
     state.put(ACTORS, name, Actor(name, command.sort, roles, registered_at))
     return ActorRegistered(name, command.sort, roles)

@@ -10,6 +10,15 @@ from scidex.core.journal import bind
 
 
 def load_actors(tx: Tx, names: Collection[str]) -> list[tuple[str, Actor]]:
+    """Actors by name, locked in name order."""
+    rows = tx.execute(
+        "SELECT name, sort, roles, registered_at FROM actor WHERE name = ANY(%s) ORDER BY name FOR NO KEY UPDATE",
+        [list(names)],
+    )
+    return [(row[0], _actor(*row)) for row in rows]
+
+
+def look_at_actors(tx: Tx, names: Collection[str]) -> list[tuple[str, Actor]]:
     """Actors by name, kept from changing: shared, because many commands look at one actor's roles at once."""
     rows = tx.execute(
         "SELECT name, sort, roles, registered_at FROM actor WHERE name = ANY(%s) ORDER BY name FOR SHARE",
@@ -67,4 +76,4 @@ def _actor(name: str, sort: str, roles: list[str], registered_at: object) -> Act
     return Actor(name, sort, tuple(roles), registered_at)  # type: ignore[arg-type]
 
 
-bind(ACTORS, load=load_actors, insert=insert_actors, update=update_actors, scan=scan_actors)
+bind(ACTORS, load=load_actors, look=look_at_actors, insert=insert_actors, update=update_actors, scan=scan_actors)

@@ -57,6 +57,20 @@ class Whole(NamedTuple):
     group: Hashable
 
 
+class Look(NamedTuple):
+    """In place of a key: the row is only looked at, so others may look at it at the same time; nobody may change it."""
+
+    key: Hashable
+
+
+class NotLoaded(AssertionError):
+    """A rule read a row that its command had not declared when the batch was loaded.
+
+    That is right when an earlier command of the batch made what names the row (a hold and then its end); then the batch
+    is loaded again from there. Otherwise it is a bug in the command's `touches`.
+    """
+
+
 class Change(NamedTuple):
     """The rows of one table to write: those that are new and those that were there."""
 
@@ -67,8 +81,8 @@ class Change(NamedTuple):
 class State:
     """Rows by table and key, with an undo log so that a refused command leaves no trace.
 
-    A complete state holds the whole world. An incomplete one holds what was loaded, and reading anything else is a bug
-    in the command's `touches`, not a missing row.
+    A complete state holds the whole world. An incomplete one holds what was loaded, and reading anything else raises
+    NotLoaded: it is not a missing row.
     """
 
     def __init__(self, *, complete: bool) -> None:
@@ -83,7 +97,8 @@ class State:
         try:
             row: Row | None = self._rows[table][key]
         except KeyError:
-            assert self._complete or table.append_only, f"{table} {key!r} was read but not loaded"
+            if not self._complete and not table.append_only:
+                raise NotLoaded(f"{table} {key!r} was read but not loaded") from None
             return None
         return row
 

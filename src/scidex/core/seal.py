@@ -64,7 +64,7 @@ _ROWS = """
 SELECT number, at, actor, key, kind, policy, command, receipt FROM journal
 WHERE transaction_id >= %s AND transaction_id < %s ORDER BY number LIMIT %s
 """
-_CUT = """
+_NTH = """
 SELECT transaction_id FROM journal WHERE transaction_id >= %s AND transaction_id < %s
 ORDER BY transaction_id OFFSET %s LIMIT 1
 """
@@ -85,12 +85,13 @@ def seal(tx: Tx, *, at_most: int = 50_000) -> int:
     head = tx.execute(_HEAD).fetchone()
     height, start, previous = (head[0] + 1, head[1], head[2]) if head else (1, 0, GENESIS)
     (ended,) = tx.execute(_ENDED).fetchone() or (0,)
-    # A block ends between transactions: the first id beyond `at_most` rows is where the next one begins.
-    cut = tx.execute(_CUT, [start, ended, at_most]).fetchone()
-    below = max(cut[0], start + 1) if cut else ended
-    entries = [Entry(*row) for row in tx.execute(_ROWS, [start, below, None])]
-    if not entries:
+    first = tx.execute(_NTH, [start, ended, 0]).fetchone()
+    if first is None:
         return 0
+    # A block ends between transactions, before the one that holds row number `at_most`, and holds at least one.
+    cut = tx.execute(_NTH, [start, ended, at_most]).fetchone()
+    below = max(cut[0], first[0] + 1) if cut else ended
+    entries = [Entry(*row) for row in tx.execute(_ROWS, [start, below, None])]
     leaves = [leaf_of(entry) for entry in entries]
     block = Block(
         height,

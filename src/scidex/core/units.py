@@ -102,7 +102,7 @@ def parse_amount(
     Traceback (most recent call last):
     scidex.core.units.AmountTooFine: amount is 0.0000001, finer than the smallest part of token (10^-6); round it.
     """
-    shown = _brief(given)
+    shown = brief(given)
     # Decimal would also take 1_000 and the digits of every script, which is more often a slip than meant.
     if isinstance(given, str) and ("_" in given or not given.isascii()):
         raise AmountNotNumber(field=field, given=shown)
@@ -134,11 +134,12 @@ def check_amount(parts: int, unit: Unit = TOKEN, *, field: str = "amount") -> in
     Refuses: AmountNotNumber, AmountNotPositive, AmountTooLarge.
     """
     if type(parts) is not int:
-        raise AmountNotNumber(field=field, given=_brief(parts))
+        raise AmountNotNumber(field=field, given=brief(parts))
+    shown = format_amount(parts, unit) if abs(parts) < 10**40 else brief(parts)
     if parts <= 0:
-        raise AmountNotPositive(field=field, given=format_amount(parts, unit))
+        raise AmountNotPositive(field=field, given=shown)
     if parts > MAX_AMOUNT:
-        raise _too_large(_brief(parts), unit, field)
+        raise _too_large(shown, unit, field)
     return parts
 
 
@@ -165,8 +166,8 @@ def to_number(parts: int, unit: Unit = TOKEN) -> int | float:
     return parts / unit.parts if unit.decimals else parts
 
 
-def _brief(given: object) -> str:
-    """At most 40 characters of what was given, so that a refusal stays one line."""
+def brief(given: object) -> str:
+    """At most 40 characters of what was given, so that a refusal stays one line whatever it was."""
     try:
         text = str(given)
     except ValueError:  # Python refuses to print whole numbers of more than 4,300 digits

@@ -8,6 +8,7 @@ from scidex.entities.model import (
     EntityExists,
     EntityKey,
     EntityRegistered,
+    EntityTypeInvalid,
     RegisterEntity,
     UnknownEntity,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "EntityExists",
     "EntityKey",
     "EntityRegistered",
+    "EntityTypeInvalid",
     "RegisterEntity",
     "UnknownEntity",
     "find_entities",

@@ -23,5 +23,5 @@ REGISTER = declare(
 def register_entity(
     tx: Tx, *, entity_type: str, entity_id: str, title: str, key: str | None = None
 ) -> Receipt[EntityRegistered]:
-    """Enter a thing under research. Refuses: NameInvalid, EntityExists, KeyReused."""
+    """Enter a thing under research. Refuses: NameInvalid, EntityTypeInvalid, EntityExists, KeyReused."""
     return perform_one(tx, Request(RegisterEntity(entity_type, entity_id, title), tx.actor, key), *current(tx))

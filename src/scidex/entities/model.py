@@ -55,6 +55,10 @@ class EntityRegistered:
     entity_id: str
 
 
+class EntityTypeInvalid(Invalid):
+    """The type {entity_type!r} holds a colon, which parts type and id in the names of accounts; leave it out."""
+
+
 class UnknownEntity(Missing):
     """There is no {entity_type} {entity_id!r}; register it first (`scidex entities register`)."""
 

@@ -10,6 +10,7 @@ from scidex.entities.model import (
     EntityExists,
     EntityKey,
     EntityRegistered,
+    EntityTypeInvalid,
     RegisterEntity,
     UnknownEntity,
 )
@@ -17,8 +18,10 @@ from scidex.policy import Context
 
 
 def register(state: State, command: RegisterEntity, context: Context) -> EntityRegistered:
-    """Enter an entity once; its proposer is the actor. Refuses: NameInvalid, EntityExists."""
+    """Enter an entity once; its proposer is the actor. Refuses: NameInvalid, EntityTypeInvalid, EntityExists."""
     key = EntityKey(check_name(command.entity_type, "entity_type"), check_name(command.entity_id, "entity_id"))
+    if ":" in key.entity_type:
+        raise EntityTypeInvalid(entity_type=key.entity_type)
     title = check_name(command.title, "title", longest=1000)
     before = state.get(ENTITIES, key)
     if before is not None:

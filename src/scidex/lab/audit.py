@@ -15,7 +15,7 @@ from scidex.core.seal import check_chain
 from scidex.exchange import bounties, markets
 from scidex.lab.model import Finding
 from scidex.lab.world import TABLES, World
-from scidex.ledger import ACCOUNTS, HOLDS, AccountKey, sums_by_unit
+from scidex.ledger import ACCOUNTS, HOLDS, AccountKey, issuance_of, sums_by_unit
 
 Tables = dict[Table[Any, Any], dict[Any, Any]]
 """Rows by table and key."""
@@ -36,7 +36,7 @@ def check_ledger(tx: Tx, tables: Tables) -> Iterator[Finding]:
         if total:
             yield Finding("ledger", f"unit {unit}", f"the balances sum to {total} parts, not 0")
     for key, account in tables[ACCOUNTS].items():
-        if account.held < 0 or (key.purpose != "issuance" and account.balance < account.held):
+        if account.held < 0 or (key != issuance_of(key.unit) and account.balance < account.held):
             yield Finding("ledger", f"ledger_account {key}", f"holds {account.held} of a balance of {account.balance}")
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from scidex.actors import ACTORS
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request, perform, perform_one
-from scidex.core.machine import Kind, State, declare
+from scidex.core.machine import Kind, Look, State, declare
 from scidex.ledger import rules
 from scidex.ledger.model import (
     ACCOUNTS,
@@ -31,22 +31,22 @@ from scidex.ledger.store import due_holds
 from scidex.policy import current
 
 
-def _spender(actor: str, debits: Iterable[AccountKey]) -> tuple[str, ...]:
-    # An owner spends without a look at the actors, which keeps their rows off the hot path.
-    return (actor,) if any(debit.owner != f"actor:{actor}" for debit in debits) else ()
+def _to_spend(actor: str, debits: Iterable[AccountKey], credits: Iterable[AccountKey], state: State) -> Iterator[Look]:
+    """The actors to look at: whoever spends from another's account, and whoever is paid for the first time.
 
-
-def _actors_to_transfer(command: Transfer, actor: str, state: State) -> Iterable[str]:
-    yield from _spender(actor, (leg.debit for leg in command.legs))
-    for leg in command.legs:
+    An owner who pays into accounts that are there needs no look, which keeps actors off the hot path.
+    """
+    if any(debit.owner != f"actor:{actor}" for debit in debits):
+        yield Look(actor)
+    for credit in credits:
         # Accounts stand before actors in the order of locks, so what is not there is known by now.
-        if leg.credit.owner.startswith("actor:") and not state.holds(ACCOUNTS, leg.credit):
-            yield leg.credit.owner.partition(":")[2]
+        if credit.owner.startswith("actor:") and not state.holds(ACCOUNTS, credit):
+            yield Look(credit.owner.partition(":")[2])
 
 
-def _hold_actor(command: PostHold | VoidHold, actor: str, state: State) -> tuple[str, ...]:
+def _hold_actor(command: PostHold | VoidHold, actor: str, state: State) -> tuple[Look, ...]:
     hold = state.get(HOLDS, command.hold)
-    return (actor,) if hold is not None and hold.placed_by != actor else ()
+    return (Look(actor),) if hold is not None and hold.placed_by != actor else ()
 
 
 def _hold_accounts(command: PostHold | VoidHold | ExpireHold, actor: str, state: State) -> tuple[AccountKey, ...]:
@@ -61,7 +61,9 @@ TRANSFER = declare(
         Moved,
         rules.transfer,
         {
-            ACTORS: _actors_to_transfer,
+            ACTORS: lambda command, actor, state: _to_spend(
+                actor, (leg.debit for leg in command.legs), (leg.credit for leg in command.legs), state
+            ),
             ACCOUNTS: lambda command, actor, state: (side for leg in command.legs for side in (leg.debit, leg.credit)),
             TRANSFERS: lambda command, actor, state: (),
         },
@@ -69,7 +71,7 @@ TRANSFER = declare(
 )
 _ISSUING: dict[Any, Any] = {
     ACCOUNTS: lambda command, actor, state: (command.account, rules.issuance_of(command.account.unit)),
-    ACTORS: lambda command, actor, state: (actor,),
+    ACTORS: lambda command, actor, state: (Look(actor),),
 }
 ISSUE = declare(Kind("ledger.issue", Issue, Moved, rules.issue, _ISSUING))
 RETIRE = declare(Kind("ledger.retire", Retire, Moved, rules.retire, _ISSUING))
@@ -80,9 +82,9 @@ HOLD = declare(
         HoldReceipt,
         rules.place_hold,
         {
-            ACTORS: lambda command, actor, state: _spender(actor, (command.debit,)),
+            ACTORS: lambda command, actor, state: _to_spend(actor, (command.debit,), (command.credit,), state),
             HOLDS: lambda command, actor, state: (),
-            ACCOUNTS: lambda command, actor, state: (command.debit,),
+            ACCOUNTS: lambda command, actor, state: (command.debit, command.credit),
         },
     )
 )
@@ -107,8 +109,9 @@ EXPIRE = declare(
 def transfer(tx: Tx, *, legs: Sequence[Leg], reason: str, key: str | None = None) -> Receipt[Moved]:
     """Move value through linked legs, all or none, amounts in parts.
 
-    Refuses: NoLegs, NameInvalid, AmountNotPositive, AmountTooLarge, UnknownUnit, NotYourAccount, UnknownActor,
-    SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge, KeyReused.
+    Refuses: NoLegs, TooManyLegs, HouseAccount, NameInvalid, AmountNotPositive, AmountTooLarge, UnknownUnit,
+    NotYourAccount, UnknownActor, SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge,
+    KeyReused.
     """
     return perform_one(tx, Request(Transfer(tuple(legs), reason), tx.actor, key), *current(tx))
 
@@ -116,8 +119,8 @@ def transfer(tx: Tx, *, legs: Sequence[Leg], reason: str, key: str | None = None
 def issue(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None) -> Receipt[Moved]:
     """Create value, in parts; needs the role issuer.
 
-    Refuses: RoleNeeded, UnknownActor, UnknownUnit, NameInvalid, AmountNotPositive, AmountTooLarge, SameAccount,
-    BalanceTooLarge, KeyReused.
+    Refuses: RoleNeeded, UnknownActor, UnknownUnit, HouseAccount, NameInvalid, AmountNotPositive, AmountTooLarge,
+    SameAccount, BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(Issue(account, amount, reason), tx.actor, key), *current(tx))
 
@@ -125,8 +128,8 @@ def issue(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | N
 def retire(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None) -> Receipt[Moved]:
     """Take value out of circulation, in parts; needs the role issuer.
 
-    Refuses: RoleNeeded, UnknownActor, UnknownUnit, NameInvalid, AmountNotPositive, AmountTooLarge, SameAccount,
-    UnknownAccount, InsufficientFunds, KeyReused.
+    Refuses: RoleNeeded, UnknownActor, UnknownUnit, HouseAccount, NotYourAccount, NameInvalid, AmountNotPositive,
+    AmountTooLarge, SameAccount, UnknownAccount, InsufficientFunds, KeyReused.
     """
     return perform_one(tx, Request(Retire(account, amount, reason), tx.actor, key), *current(tx))
 
@@ -143,8 +146,8 @@ def hold(
 ) -> Receipt[HoldReceipt]:
     """Set value aside for at most `seconds`.
 
-    Refuses: NameInvalid, AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid, NotYourAccount, UnknownActor,
-    SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, KeyReused.
+    Refuses: HouseAccount, NameInvalid, AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid,
+    NotYourAccount, UnknownActor, SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, KeyReused.
     """
     command = PlaceHold(debit, credit, amount, seconds, reason)
     return perform_one(tx, Request(command, tx.actor, key), *current(tx))

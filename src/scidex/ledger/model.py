@@ -10,6 +10,8 @@ from scidex.core.errors import Forbidden, Invalid, Missing, Refused
 from scidex.core.machine import Table
 
 WALLET = "wallet"
+POOL = "pool"
+LEGS_MAX = 1000
 ISSUANCE = "issuance"
 RETIRED = "retired"
 HOUSE_OWNER = "system"
@@ -202,6 +204,10 @@ class UnitsDiffer(Invalid):
     """{debit} and {credit} are in different units; a transfer keeps to one."""
 
 
+class TooManyLegs(Invalid):
+    """A transfer of {given} legs is too long; give at most {most}, or several transfers."""
+
+
 class NoLegs(Invalid):
     """A transfer without legs moves nothing; give at least one."""
 
@@ -212,6 +218,11 @@ class DurationInvalid(Invalid):
 
 class NotYourAccount(Forbidden):
     """{actor} may not spend from {account}; only its owner or an operator may."""
+
+
+class HouseAccount(Forbidden):
+    """{account} is moved by the rules of what it belongs to and by nothing else; name a wallet (actor:NAME/wallet/UNIT)
+    or a pool (pool:NAME/pool/UNIT)."""
 
 
 class NotYourHold(Forbidden):

@@ -7,12 +7,14 @@ from datetime import timedelta
 from scidex.actors import ACTORS, RoleNeeded, require_role
 from scidex.core.machine import State
 from scidex.core.names import check_name
-from scidex.core.units import MAX_AMOUNT, check_amount, format_amount, unit_named
+from scidex.core.units import MAX_AMOUNT, brief, check_amount, format_amount, unit_named
 from scidex.ledger.model import (
     ACCOUNTS,
     HOLDS,
     HOUSE_OWNER,
     ISSUANCE,
+    LEGS_MAX,
+    POOL,
     TRANSFERS,
     WALLET,
     Account,
@@ -25,6 +27,7 @@ from scidex.ledger.model import (
     HoldExpired,
     HoldNotDue,
     HoldReceipt,
+    HouseAccount,
     InsufficientFunds,
     Issue,
     Moved,
@@ -36,6 +39,7 @@ from scidex.ledger.model import (
     PostHold,
     Retire,
     SameAccount,
+    TooManyLegs,
     Transfer,
     TransferKey,
     TransferRow,
@@ -69,14 +73,15 @@ def move(state: State, context: Context, debit: AccountKey, credit: AccountKey, 
         raise UnitsDiffer(debit=str(debit), credit=str(credit))
     assert amount > 0, amount
     source = state.get(ACCOUNTS, debit)
+    issued = debit == issuance_of(debit.unit)
     if source is None:
-        if debit.purpose != ISSUANCE:
+        if not issued:
             raise UnknownAccount(account=str(debit))
         source = Account(*debit)
     target = state.get(ACCOUNTS, credit) or Account(*credit)
     source_balance = source.balance - amount
     target_balance = target.balance + amount
-    if source_balance < source.held and debit.purpose != ISSUANCE:
+    if source_balance < source.held and not issued:
         raise _insufficient(source, amount)
     if target_balance > MAX_AMOUNT or source_balance < -MAX_AMOUNT:
         raise _too_large(debit if source_balance < -MAX_AMOUNT else credit)
@@ -101,7 +106,8 @@ def move(state: State, context: Context, debit: AccountKey, credit: AccountKey, 
 
 
 def open_account(state: State, account: AccountKey) -> None:
-    """Enter an empty account that cannot be there yet, because its owner's id was made by this very command."""
+    """Enter an empty account that cannot be there yet: its owner's id was made by this very command, and only the rules
+    of such owners ever pay into their accounts."""
     state.put(ACCOUNTS, account, Account(*account))
 
 
@@ -114,35 +120,50 @@ def balance_of(state: State, account: AccountKey) -> int:
 def transfer(state: State, command: Transfer, context: Context) -> Moved:
     """All legs in order, or none.
 
-    Refuses: NoLegs, NameInvalid, UnknownUnit, AmountNotPositive, AmountTooLarge, NotYourAccount, UnknownActor,
-    SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge.
+    Refuses: NoLegs, TooManyLegs, HouseAccount, NameInvalid, UnknownUnit, AmountNotPositive, AmountTooLarge,
+    NotYourAccount, UnknownActor, SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge.
     """
     check_name(command.reason, "reason", longest=1000)
     if not command.legs:
         raise NoLegs()
+    if len(command.legs) > LEGS_MAX:
+        raise TooManyLegs(given=len(command.legs), most=LEGS_MAX)
     for leg in command.legs:
         check_amount(leg.amount, unit_named(leg.debit.unit))
+        require_open_to_all(leg.debit)
         require_spender(state, context, leg.debit)
-        # A transfer to an account that nobody ever paid is far more often a slip of the pen than a plan, unless it is
-        # the wallet of somebody who is registered.
-        if state.get(ACCOUNTS, leg.credit) is None and not _wallet_of_registered(state, leg.credit):
-            raise UnknownAccount(account=str(leg.credit))
+        _require_payee(state, leg.credit)
         move(state, context, leg.debit, leg.credit, leg.amount, command.reason)
     touched = dict.fromkeys(side for leg in command.legs for side in (leg.debit, leg.credit))
     return Moved(tuple((account, balance_of(state, account)) for account in touched))
 
 
-def _wallet_of_registered(state: State, account: AccountKey) -> bool:
+def require_open_to_all(account: AccountKey) -> None:
+    """Pass if people may move value in or out of it themselves: a wallet or a pool, and no other account.
+
+    Collateral, escrow, budgets and issuance follow from the commands that they belong to; a token more or less in one
+    of them and a market could not pay out. Refuses: HouseAccount, NameInvalid.
+    """
     sort, _, name = account.owner.partition(":")
-    return (sort, account.purpose) == ("actor", WALLET) and state.get(ACTORS, name) is not None
+    if (sort, account.purpose) not in (("actor", WALLET), ("pool", POOL)):
+        raise HouseAccount(account=str(account)[:300])
+    check_name(name, "the owner's name")
+
+
+def _require_payee(state: State, account: AccountKey) -> None:
+    """A payment to an account that nobody ever paid is far more often a slip of the pen than a plan, unless it is the
+    wallet of somebody who is registered."""
+    require_open_to_all(account)
+    if state.get(ACCOUNTS, account) is None:
+        sort, _, name = account.owner.partition(":")
+        if sort != "actor" or state.get(ACTORS, name) is None:
+            raise UnknownAccount(account=str(account))
 
 
 def require_spender(state: State, context: Context, account: AccountKey) -> None:
     """Pass if the actor owns the account or is an operator. Refuses: NotYourAccount, UnknownActor."""
     if account.owner == f"actor:{context.actor}":
         return
-    if account.purpose == ISSUANCE:
-        raise NotYourAccount(actor=context.actor, account=str(account))
     try:
         require_role(state, context, "operator")
     except RoleNeeded:
@@ -150,16 +171,22 @@ def require_spender(state: State, context: Context, account: AccountKey) -> None
 
 
 def issue(state: State, command: Issue, context: Context) -> Moved:
-    """Create value. Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, NameInvalid, RoleNeeded, UnknownActor,
-    SameAccount, BalanceTooLarge."""
+    """Create value in a wallet or a pool.
+
+    Refuses: HouseAccount, AmountNotPositive, AmountTooLarge, UnknownUnit, NameInvalid, RoleNeeded, UnknownActor,
+    SameAccount, BalanceTooLarge.
+    """
     return _issue_or_retire(
         state, context, issuance_of(command.account.unit), command.account, command.amount, command.reason
     )
 
 
 def retire(state: State, command: Retire, context: Context) -> Moved:
-    """Take value out of circulation. Refuses: AmountNotPositive, AmountTooLarge, UnknownUnit, NameInvalid,
+    """Take value out of circulation, out of an account that the actor may spend from.
+
+    Refuses: HouseAccount, NotYourAccount, AmountNotPositive, AmountTooLarge, UnknownUnit, NameInvalid,
     RoleNeeded, UnknownActor, SameAccount, UnknownAccount, InsufficientFunds."""
+    require_spender(state, context, command.account)
     return _issue_or_retire(
         state, context, command.account, issuance_of(command.account.unit), command.amount, command.reason
     )
@@ -170,9 +197,7 @@ def _issue_or_retire(
 ) -> Moved:
     check_amount(amount, unit_named(debit.unit))
     check_name(reason, "reason", longest=1000)
-    for account in (debit, credit):
-        check_name(account.owner, "owner")
-        check_name(account.purpose, "purpose")
+    require_open_to_all(credit if debit == issuance_of(debit.unit) else debit)
     require_role(state, context, "issuer")
     move(state, context, debit, credit, amount, reason)
     return Moved(((debit, balance_of(state, debit)), (credit, balance_of(state, credit))))
@@ -181,23 +206,25 @@ def _issue_or_retire(
 def place_hold(state: State, command: PlaceHold, context: Context) -> HoldReceipt:
     """Set value aside; what is held can be neither spent nor held again.
 
-    Refuses: NameInvalid, AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid, NotYourAccount, UnknownActor,
-    SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds.
+    Refuses: HouseAccount, NameInvalid, AmountNotPositive, AmountTooLarge, UnknownUnit, DurationInvalid,
+    NotYourAccount, UnknownActor, SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds.
     """
     check_amount(command.amount, unit_named(command.debit.unit))
     check_name(command.reason, "reason", longest=1000)
     longest = context.policy.hold_longest_s
     if not 1 <= command.seconds <= longest:
-        raise DurationInvalid(field="the life of the hold", given=command.seconds, longest=longest)
+        raise DurationInvalid(field="the life of the hold", given=brief(command.seconds), longest=longest)
     if command.debit == command.credit:
         raise SameAccount(account=str(command.debit))
     if command.debit.unit != command.credit.unit:
         raise UnitsDiffer(debit=str(command.debit), credit=str(command.credit))
+    require_open_to_all(command.debit)
     require_spender(state, context, command.debit)
+    _require_payee(state, command.credit)
     account = state.get(ACCOUNTS, command.debit)
     if account is None:
         raise UnknownAccount(account=str(command.debit))
-    if account.available < command.amount or command.debit.purpose == ISSUANCE:
+    if account.available < command.amount:
         raise _insufficient(account, command.amount)
     state.put(ACCOUNTS, command.debit, account._replace(held=account.held + command.amount))
     hold = Hold(

@@ -21,6 +21,7 @@ from scidex.exchange.markets import (
     Order,
     Position,
     ResolveMarket,
+    empty_position,
     fill_of,
     find_markets_named,
     lmsr,
@@ -130,12 +131,12 @@ def _rehearse(record: Record, endowment: int | None) -> int:
     for trade in record.trades:
         market = standing[trade.market]
         at = (trade.market, trade.trader)
-        position = positions.get(at) or Position(*at, (0,) * len(SIDES), 0, 0, None)
+        position = positions.get(at) or empty_position(market, trade.trader)
         try:
             fill = fill_of(market, position, Order(trade.market, trade.outcome, "buy", shares=trade.shares))
         except Refusal as refusal:
             raise TradeImpossible(line=trade.line, problem=str(refusal)) from None
-        positions[at] = position_after(market, position, fill)
+        positions[at] = position_after(market, position, SIDES.index(trade.outcome), fill)
         standing[trade.market] = market._replace(shares=fill.outstanding)
         cash[trade.trader] = left = cash.get(trade.trader, 0) - fill.paid
         lowest = min(lowest, left)

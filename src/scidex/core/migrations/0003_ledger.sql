@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS ledger_account (
   held bigint NOT NULL,
   PRIMARY KEY (owner, purpose, unit),
   CHECK (held >= 0),
-  CHECK (purpose = 'issuance' OR balance >= held)
+  CHECK ((owner, purpose) = ('system', 'issuance') OR balance >= held)
 ) WITH (fillfactor = 80); -- room on the page for the new version of a hot balance
 
 CREATE TABLE IF NOT EXISTS token_ledger (

@@ -42,11 +42,13 @@ CREATE TABLE IF NOT EXISTS market_position (
   market text NOT NULL,
   owner text NOT NULL,
   shares bigint[] NOT NULL,
+  cost bigint[] NOT NULL,
   paid bigint NOT NULL,
   at_risk bigint NOT NULL CHECK (at_risk >= 0),
   payout bigint,
   PRIMARY KEY (market, owner),
-  CHECK (0 <= ALL (shares))
+  CHECK (0 <= ALL (shares)),
+  CHECK (0 <= ALL (cost))
 ) WITH (fillfactor = 80);
 CREATE INDEX IF NOT EXISTS market_position_owner ON market_position (owner, market);
 

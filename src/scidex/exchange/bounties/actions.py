@@ -8,7 +8,7 @@ from scidex.actors import ACTORS
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request, perform, perform_one
-from scidex.core.machine import Kind, State, declare
+from scidex.core.machine import Kind, Look, State, declare
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.bounties import rules
 from scidex.exchange.bounties.model import (
@@ -31,7 +31,7 @@ def _accounts(command: RefundBounty | ExpireBounty, actor: str, state: State) ->
 
 _ENDING: dict[Any, Any] = {
     BOUNTIES: lambda command, actor, state: (command.bounty,),
-    ACTORS: lambda command, actor, state: (actor,),
+    ACTORS: lambda command, actor, state: (Look(actor),),
     ACCOUNTS: _accounts,
 }
 

@@ -9,6 +9,7 @@ from scidex.exchange.markets.actions import (
     resolve_market,
     void_market,
 )
+from scidex.exchange.markets.fills import Fill, empty_position, fill_of, position_after
 from scidex.exchange.markets.model import (
     LISTINGS,
     MARKETS,
@@ -48,13 +49,7 @@ from scidex.exchange.markets.model import (
     UnknownOutcome,
     VoidMarket,
 )
-from scidex.exchange.markets.rules import (
-    Fill,
-    fill_of,
-    mean_prices,
-    new_market,
-    position_after,
-)
+from scidex.exchange.markets.rules import mean_prices, new_market
 from scidex.exchange.markets.store import (
     find_market,
     find_markets,
@@ -105,6 +100,7 @@ __all__ = [
     "UnknownOutcome",
     "VoidMarket",
     "close_market",
+    "empty_position",
     "fill_of",
     "find_market",
     "find_markets",

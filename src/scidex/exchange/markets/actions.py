@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from scidex.actors import ACTORS
 from scidex.core.db import Tx
 from scidex.core.journal import Receipt, Request, perform_one
-from scidex.core.machine import Kind, State, Whole, declare
+from scidex.core.machine import Kind, Look, State, Whole, declare
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.markets import rules
+from scidex.exchange.markets.fills import Fill, fill_of
 from scidex.exchange.markets.model import (
     LISTINGS,
     MARKETS,
     POSITIONS,
     TRADES,
     CloseMarket,
+    CloseTimeInvalid,
     MarketClosedReceipt,
     MarketOpened,
     OpenMarket,
@@ -53,7 +55,7 @@ def _accounts_to_settle(command: ResolveMarket | VoidMarket, actor: str, state: 
 _SETTLING: dict[Any, Any] = {
     MARKETS: lambda command, actor, state: (command.market,),
     POSITIONS: lambda command, actor, state: (Whole(command.market), PositionKey(command.market, actor)),
-    ACTORS: lambda command, actor, state: (actor,),
+    ACTORS: lambda command, actor, state: (Look(actor),),
     ACCOUNTS: _accounts_to_settle,
 }
 
@@ -92,7 +94,7 @@ CLOSE = declare(
         rules.close_market,
         {
             MARKETS: lambda command, actor, state: (command.market,),
-            ACTORS: lambda command, actor, state: (actor,),
+            ACTORS: lambda command, actor, state: (Look(actor),),
         },
     )
 )
@@ -126,9 +128,24 @@ def open_market(
     CloseTimeInvalid, UnknownEntity, MarketExists, ArtifactListed, UnknownAccount, InsufficientFunds, KeyReused.
     """
     command = OpenMarket(
-        market, artifact, question, tuple(outcomes), liquidity, tuple(prices) if prices else None, closes_at
+        market,
+        artifact,
+        question,
+        tuple(outcomes),
+        liquidity,
+        tuple(prices) if prices is not None else None,
+        _in_utc(closes_at),
     )
     return perform_one(tx, Request(command, tx.actor, key), *current(tx))
+
+
+def _in_utc(at: datetime | None) -> datetime | None:
+    if at is None or at.tzinfo is None:
+        return at  # which the rule refuses
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise CloseTimeInvalid(closes_at=at.isoformat()) from None
 
 
 def place_order(
@@ -161,7 +178,7 @@ def quote(
     shares: int | None = None,
     spend: int | None = None,
     limit_price: int | None = None,
-) -> rules.Fill:
+) -> Fill:
     """What the same order would do now, without trading; the funds of the actor are not looked at.
 
     Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall,
@@ -170,7 +187,7 @@ def quote(
     found = find_market(tx, market)
     rules.require_open(found, tx.now)
     order = Order(market, outcome, side, shares, spend, limit_price)
-    return rules.fill_of(found, find_position(tx, found, tx.actor), order)
+    return fill_of(found, find_position(tx, found, tx.actor), order)
 
 
 def close_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[MarketClosedReceipt]:

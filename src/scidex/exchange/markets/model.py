@@ -60,15 +60,17 @@ class PositionKey(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Share parts per outcome, token parts paid in so far (net of what came back), and what could be lost.
+    """Share parts per outcome, what those cost in token parts, and token parts paid in so far, net of what came back.
 
-    `at_risk` is the owner's worst-case loss, max(0, paid - min(shares)): a share of every outcome is worth one token
-    whatever happens, so a bundle risks only what it cost above that.
+    `at_risk` is the owner's worst-case loss on what is held, max(0, sum(cost) - min(shares)): a share of every outcome
+    is worth one token whatever happens, so a bundle risks only what it cost above that. A sale takes its part of the
+    cost with it: a loss that has happened is no capital at risk.
     """
 
     market: str
     owner: str
     shares: tuple[int, ...]
+    cost: tuple[int, ...]
     paid: int
     at_risk: int
     payout: int | None
@@ -213,7 +215,7 @@ class StartPricesInvalid(Invalid):
 
 
 class CloseTimeInvalid(Invalid):
-    """The market would close at {closes_at}, which is not in the future; give a later time, with its zone."""
+    """The market would close at {closes_at}; give a later time, in UTC and before the year 9999."""
 
 
 class OrderSizeInvalid(Invalid):

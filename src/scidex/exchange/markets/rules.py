@@ -1,17 +1,17 @@
-"""How a market opens, fills an order and ends: pure, on whole numbers; the curve itself is `lmsr`."""
+"""How a market opens, takes an order and ends: pure, on whole numbers; what an order does is in `fills`."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from scidex.actors import require_role
 from scidex.core.clock import microseconds
 from scidex.core.machine import State
 from scidex.core.names import check_name
-from scidex.core.units import check_amount, format_amount
+from scidex.core.units import brief, check_amount, format_amount
 from scidex.entities import require_entity
 from scidex.exchange.markets import lmsr
+from scidex.exchange.markets.fills import empty_position, fill_of, position_after
 from scidex.exchange.markets.model import (
     LISTINGS,
     MARKETS,
@@ -20,8 +20,6 @@ from scidex.exchange.markets.model import (
     ArtifactListed,
     CloseMarket,
     CloseTimeInvalid,
-    InsufficientShares,
-    LimitPriceInvalid,
     LiquidityInvalid,
     Market,
     MarketClosed,
@@ -31,16 +29,11 @@ from scidex.exchange.markets.model import (
     MarketSettled,
     OpenMarket,
     Order,
-    OrderSizeInvalid,
-    OrderTooSmall,
     OutcomesInvalid,
-    Position,
     PositionKey,
-    PriceMoved,
     ResolveMarket,
     ResolverHoldsPosition,
     Settled,
-    SideInvalid,
     StartPricesInvalid,
     Trade,
     Traded,
@@ -51,21 +44,6 @@ from scidex.exchange.markets.model import (
 )
 from scidex.ledger import AccountKey, balance_of, move, wallet_of
 from scidex.policy import Context, Policy
-
-
-class Fill(NamedTuple):
-    """What an order would do now: whole parts, and the prices after it.
-
-    `gross` is what the shares alone cost or bring; `paid` is the net that leaves the wallet, after `redeemed` complete
-    sets are sold back at one token each.
-    """
-
-    shares: int
-    redeemed: int
-    gross: int
-    paid: int
-    outstanding: tuple[int, ...]
-    prices: tuple[int, ...]
 
 
 def open_market(state: State, command: OpenMarket, context: Context) -> MarketOpened:
@@ -99,7 +77,7 @@ def open_market(state: State, command: OpenMarket, context: Context) -> MarketOp
 def new_market(command: OpenMarket, *, funder: str, now: datetime) -> Market:
     """The market that these terms make, before its first trade."""
     count = len(command.outcomes)
-    offsets = lmsr.offsets_for(command.prices) if command.prices else (0,) * count
+    offsets = lmsr.offsets_for(command.prices) if command.prices is not None else (0,) * count
     none = (0,) * count
     return Market(
         market=command.market,
@@ -140,13 +118,18 @@ def _check_terms(command: OpenMarket, context: Context) -> None:
         if len(command.prices) != count:
             problem = f"{len(command.prices)} were given for {count} outcomes"
         elif min(command.prices) < least:
-            problem = f"the smallest given is {min(command.prices) / lmsr.PRICE_ONE:g}"
+            problem = f"the smallest given is {brief(min(command.prices))} of 10^-12"
         elif sum(command.prices) != lmsr.PRICE_ONE:
-            problem = f"they sum to {sum(command.prices) / lmsr.PRICE_ONE:.12g}"
+            problem = f"they sum to {brief(sum(command.prices))} of 10^-12"
         if problem:
             raise StartPricesInvalid(least=policy.market_start_price_min, problem=problem)
-    if command.closes_at is not None and (command.closes_at.tzinfo is None or command.closes_at <= context.now):
+    if command.closes_at is not None and not _closes_later(command.closes_at, context.now):
         raise CloseTimeInvalid(closes_at=command.closes_at.isoformat())
+
+
+def _closes_later(closes_at: datetime, now: datetime) -> bool:
+    # Only what PostgreSQL and the journal give back as it went in.
+    return closes_at.utcoffset() == timedelta(0) and now < closes_at and closes_at.year < 9999
 
 
 def place_order(state: State, order: Order, context: Context) -> Traded:
@@ -159,14 +142,15 @@ def place_order(state: State, order: Order, context: Context) -> Traded:
     market = require_market(state, order.market)
     require_open(market, context.now)
     key = PositionKey(order.market, context.actor)
-    position = state.get(POSITIONS, key) or Position(*key, (0,) * len(market.outcomes), 0, 0, None)
+    position = state.get(POSITIONS, key) or empty_position(market, context.actor)
     fill = fill_of(market, position, order)
     wallet = wallet_of(context.actor)
     if fill.paid > 0:
         move(state, context, wallet, market.collateral, fill.paid, "trade")
     elif fill.paid < 0:
         move(state, context, market.collateral, wallet, -fill.paid, "trade")
-    holding = position_after(market, position, fill)
+    which = market.outcomes.index(order.outcome)
+    holding = position_after(market, position, which, fill)
     state.put(POSITIONS, key, holding)
     number = market.trades + 1
     state.put(
@@ -187,82 +171,6 @@ def place_order(state: State, order: Order, context: Context) -> Traded:
         Trade(order.market, number, context.now, context.actor, order.outcome, order.side, *filled),
     )
     return Traded(order.market, number, order.outcome, order.side, *filled, holding.shares)
-
-
-def fill_of(market: Market, position: Position, order: Order) -> Fill:
-    """What an order would do in this market to this position.
-
-    A purchase of D shares of one outcome by somebody who holds x <= D of every other first sells those back. That
-    moves the price exactly as buying outright, and x shares of every outcome are worth x tokens, so the net price is
-    charge(D) - x with a single rounding. A spend says how large the push is: the shares that it buys outright.
-    Refuses: UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall, AmountNotPositive, AmountTooLarge,
-    LimitPriceInvalid, PriceMoved, InsufficientShares.
-    """
-    if order.outcome not in market.outcomes:
-        raise UnknownOutcome(market=market.market, outcome=order.outcome, known=", ".join(market.outcomes)[:200])
-    if order.side not in ("buy", "sell"):
-        raise SideInvalid(side=order.side)
-    if order.limit_price is not None and not 0 <= order.limit_price <= lmsr.PRICE_ONE:
-        raise LimitPriceInvalid(given=order.limit_price / lmsr.PRICE_ONE)
-    which = market.outcomes.index(order.outcome)
-    fill = _buy(market, position, order, which) if order.side == "buy" else _sell(market, position, order, which)
-    _check_limit(order, fill)
-    return fill
-
-
-def position_after(market: Market, position: Position, fill: Fill) -> Position:
-    """The trader's position once the order is filled."""
-    changes = zip(position.shares, market.shares, fill.outstanding, strict=True)
-    shares = tuple(held + after - before for held, before, after in changes)
-    paid = position.paid + fill.paid
-    return position._replace(shares=shares, paid=paid, at_risk=max(0, paid - min(shares)))
-
-
-def _buy(market: Market, position: Position, order: Order, which: int) -> Fill:
-    curve = (market.shares, market.liquidity, market.offsets)
-    if (order.shares is None) == (order.spend is None):
-        raise OrderSizeInvalid()
-    if order.shares is not None:
-        shares = check_amount(order.shares, field="shares")
-    else:
-        spend = check_amount(order.spend or 0, field="spend")
-        shares = lmsr.shares_bought(*curve, which, spend)
-        if shares == 0:
-            raise OrderTooSmall(given=format_amount(spend))
-    check_amount(market.shares[which] + shares, field="shares outstanding after the order")
-    gross = lmsr.charge(*curve, which, shares)
-    redeemed = min(shares, *(held for other, held in enumerate(position.shares) if other != which))
-    outstanding = tuple(
-        held + shares - redeemed if other == which else held - redeemed for other, held in enumerate(market.shares)
-    )
-    prices = lmsr.prices_of(outstanding, market.liquidity, market.offsets)
-    return Fill(shares, redeemed, gross, gross - redeemed, outstanding, prices)
-
-
-def _sell(market: Market, position: Position, order: Order, which: int) -> Fill:
-    if order.shares is None or order.spend is not None:
-        raise OrderSizeInvalid()
-    shares = check_amount(order.shares, field="shares")
-    if shares > position.shares[which]:
-        raise InsufficientShares(
-            owner=position.owner,
-            market=market.market,
-            outcome=order.outcome,
-            held=format_amount(position.shares[which]),
-            needed=format_amount(shares),
-        )
-    gross = lmsr.payout(market.shares, market.liquidity, market.offsets, which, shares)
-    outstanding = tuple(held - shares if other == which else held for other, held in enumerate(market.shares))
-    prices = lmsr.prices_of(outstanding, market.liquidity, market.offsets)
-    return Fill(shares, 0, gross, -gross, outstanding, prices)
-
-
-def _check_limit(order: Order, fill: Fill) -> None:
-    if order.limit_price is None:
-        return
-    average, bound = fill.gross * lmsr.PRICE_ONE, order.limit_price * fill.shares
-    if average > bound if order.side == "buy" else average < bound:
-        raise PriceMoved(price=f"{fill.gross / fill.shares:.9g}", limit=f"{order.limit_price / lmsr.PRICE_ONE:.9g}")
 
 
 def close_market(state: State, command: CloseMarket, context: Context) -> MarketClosedReceipt:

@@ -8,6 +8,7 @@ from typing import Any
 from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities import EntityKey
+from scidex.exchange.markets.fills import empty_position
 from scidex.exchange.markets.model import (
     LISTINGS,
     MARKETS,
@@ -26,7 +27,7 @@ _MARKET = (
     "market, artifact_type, artifact_id, question, outcomes, liquidity, offsets, shares, prices, subsidy, funder,"
     " state, trades, at_risk, opened_at, moved_at, closes_at, ended_at, outcome, maker_result"
 )
-_POSITION = "market, owner, shares, paid, at_risk, payout"
+_POSITION = "market, owner, shares, cost, paid, at_risk, payout"
 _TRADE = "market, trade, at, owner, outcome, side, shares, redeemed, paid, prices"
 
 
@@ -45,7 +46,7 @@ def _market(row: Sequence[Any]) -> Market:
 
 
 def _position(row: Sequence[Any]) -> Position:
-    return Position(row[0], row[1], tuple(row[2]), *row[3:])
+    return Position(row[0], row[1], tuple(row[2]), tuple(row[3]), *row[4:])
 
 
 def _trade(row: Sequence[Any]) -> Trade:
@@ -167,8 +168,8 @@ def insert_positions(tx: Tx, rows: Mapping[PositionKey, Position]) -> None:
     """First trades of their owners."""
     tx.execute(
         f"INSERT INTO market_position ({_POSITION})"
-        " SELECT market, owner, shares::bigint[], paid, at_risk, payout"
-        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
+        " SELECT market, owner, shares::bigint[], cost::bigint[], paid, at_risk, payout"
+        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
         f" AS new ({_POSITION})",
         columns(rows.values()),
     )
@@ -177,9 +178,9 @@ def insert_positions(tx: Tx, rows: Mapping[PositionKey, Position]) -> None:
 def update_positions(tx: Tx, rows: Mapping[PositionKey, Position]) -> None:
     """Later trades of their owners, and payouts."""
     tx.execute(
-        "UPDATE market_position SET shares = new.shares::bigint[], paid = new.paid, at_risk = new.at_risk,"
-        " payout = new.payout"
-        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
+        "UPDATE market_position SET shares = new.shares::bigint[], cost = new.cost::bigint[], paid = new.paid,"
+        " at_risk = new.at_risk, payout = new.payout"
+        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
         f" AS new ({_POSITION})"
         " WHERE (market_position.market, market_position.owner) = (new.market, new.owner)",
         columns(rows.values()),
@@ -257,7 +258,7 @@ def find_position(tx: Tx, market: Market, owner: str) -> Position:
         f"SELECT {_POSITION} FROM market_position WHERE (market, owner) = (%s, %s)", [market.market, owner]
     ).fetchone()
     if row is None:
-        return Position(market.market, owner, (0,) * len(market.outcomes), 0, 0, None)
+        return empty_position(market, owner)
     return _position(row)
 
 

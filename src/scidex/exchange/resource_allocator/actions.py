@@ -10,7 +10,7 @@ from scidex.actors import ACTORS
 from scidex.core.db import Tx
 from scidex.core.default import reading_tx, run_in_tx
 from scidex.core.journal import Receipt, Request, perform_one
-from scidex.core.machine import Kind, State, declare
+from scidex.core.machine import Kind, Look, State, declare
 from scidex.entities import ENTITIES, EntityKey, find_entity
 from scidex.exchange.markets import lmsr
 from scidex.exchange.resource_allocator import rules
@@ -45,7 +45,7 @@ ALLOCATE = declare(
         {
             CYCLES: lambda command, actor, state: (CycleKey(command.pool, command.unit, command.cycle),),
             ALLOCATIONS: lambda command, actor, state: (),
-            ACTORS: lambda command, actor, state: (actor,),
+            ACTORS: lambda command, actor, state: (Look(actor),),
             ACCOUNTS: _accounts_to_allocate,
         },
         gathered=("claims",),
@@ -58,7 +58,7 @@ SPEND = declare(
         SpendingRecorded,
         rules.record_spending,
         {
-            ACTORS: lambda command, actor, state: (actor,),
+            ACTORS: lambda command, actor, state: (Look(actor),),
             ENTITIES: lambda command, actor, state: (command.artifact,),
             ACCOUNTS: lambda command, actor, state: (
                 rules.budget_account(command.artifact, command.unit),

@@ -7,13 +7,14 @@ The three constants are the policy's. A budget is a claim; `allocation.allocate`
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from fractions import Fraction
 
 from scidex.actors import require_role
 from scidex.core.machine import State
 from scidex.core.names import check_name
-from scidex.core.units import Unit, check_amount, format_amount, unit_named
+from scidex.core.units import MAX_AMOUNT, Unit, check_amount, format_amount, unit_named
 from scidex.entities import EntityKey, require_entity
 from scidex.exchange.markets import lmsr
 from scidex.exchange.resource_allocator.allocation import allocate, tie_order_of
@@ -58,6 +59,8 @@ def resource_budget(*, demand: float, bounty_tokens: float, price: float | None,
     >>> resource_budget(demand=1000, bounty_tokens=50, price=1.0)
     75.0
     """
+    if not all(math.isfinite(given) for given in (demand, bounty_tokens, price or 0)):
+        raise ValueError("demand, bounty tokens and price must be finite numbers")
     exact = [Fraction(Decimal(str(given))) for given in (demand, bounty_tokens)]
     known = None if price is None else Fraction(Decimal(str(price)))
     if min(exact) < 0 or (known is not None and not 0 <= known <= 1):
@@ -115,7 +118,7 @@ def allocate_pool(state: State, command: AllocatePool, context: Context) -> Pool
     amount = _amount_to_share(state, command, unit)
     caps = [cap_of(claim, unit, context.policy) for claim in claims]
     floors = _floors(command, unit, caps, amount, context.policy)
-    order = tie_order_of(command.cycle, [str(claim.artifact) for claim in command.claims])
+    order = tie_order_of(command.cycle, [":".join(claim.artifact) for claim in command.claims])
     shared = allocate(amount, claims, floors, caps, tie_order=order)
     lines = []
     for line, (claim, wanted, floor, cap, grant, binding) in enumerate(
@@ -164,7 +167,7 @@ def cap_of(claim: int, unit: Unit, policy: Policy) -> int:
         raise RateMissing(unit=unit.name, known=", ".join(policy.units_per_token))
     rate = Fraction(policy.units_per_token[unit.name])
     worth = claim * rate * unit.parts / 1_000_000
-    return worth.numerator // worth.denominator
+    return min(MAX_AMOUNT, worth.numerator // worth.denominator)
 
 
 def _amount_to_share(state: State, command: AllocatePool, unit: Unit) -> int:
@@ -213,6 +216,8 @@ def record_spending(state: State, command: RecordSpending, context: Context) -> 
     """
     unit = unit_named(command.unit)
     check_amount(command.amount, unit)
+    if command.note:
+        check_name(command.note, "note", longest=1000)
     require_entity(state, command.artifact)
     require_role(state, context, "operator")
     account = budget_account(command.artifact, command.unit)

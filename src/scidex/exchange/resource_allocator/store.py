@@ -111,16 +111,21 @@ class Standing(NamedTuple):
 
 
 # The claim is computed a second time here, in exact decimals, so that the server can rank without sending every row;
-# a test holds it equal to `rules.claim_of`.
+# a test holds it equal to `rules.claim_of`. Capital at risk counts at most at what the shares are worth at today's
+# prices: what was lost on the way here is gone, not at risk.
 _STANDINGS = """
-SELECT entity_type, entity_id, title, live.market, coalesce(live.at_risk, 0), live.prices[1], live.moved_at,
+SELECT entity_type, entity_id, title, live.market, coalesce(live.demand, 0), live.price, live.moved_at,
        coalesce(offered.tokens, 0)::bigint, offered.moved_at,
-       floor((%(demand_weight)s::numeric * coalesce(live.at_risk, 0) + coalesce(offered.tokens, 0))
+       floor((%(demand_weight)s::numeric * coalesce(live.demand, 0) + coalesce(offered.tokens, 0))
          * (%(certainty_factor)s::numeric + %(uncertainty_factor)s::numeric
-            * coalesce(1 - 2 * abs(live.prices[1]::numeric / 1000000000000 - 0.5), 0)))::bigint AS budget
+            * coalesce(1 - 2 * abs(live.price::numeric / 1000000000000 - 0.5), 0)))::bigint AS budget
 FROM entity
-LEFT JOIN market_listing AS listing ON (listing.artifact_type, listing.artifact_id) = (entity_type, entity_id)
-LEFT JOIN market AS live ON live.market = listing.market AND live.state IN ('open', 'closed')
+LEFT JOIN (
+  SELECT listing.artifact_type, listing.artifact_id, market.market, prices[1] AS price, moved_at,
+         least(at_risk, (SELECT floor(sum(s::numeric * p) / 1000000000000)::bigint
+                         FROM unnest(shares, prices) AS held (s, p))) AS demand
+  FROM market_listing AS listing JOIN market USING (market) WHERE state IN ('open', 'closed')
+) AS live ON (live.artifact_type, live.artifact_id) = (entity_type, entity_id)
 LEFT JOIN (
   SELECT artifact_type, artifact_id, sum(remaining) AS tokens, max(offered_at) AS moved_at
   FROM bounty WHERE state = 'open' AND expires_at > %(now)s GROUP BY artifact_type, artifact_id

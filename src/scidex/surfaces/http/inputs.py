@@ -127,9 +127,8 @@ async def _reader(
     ] = None,
 ) -> Reader:
     economy: Economy = request.app.state.economy
-    if x_scidex_actor is None:
-        return Reader(economy, economy.settings.actor)
-    actor = check_name(_utf8(x_scidex_actor, "X-Scidex-Actor"), "actor")
+    given = economy.settings.actor if x_scidex_actor is None else _utf8(x_scidex_actor, "X-Scidex-Actor")
+    actor = check_name(given, "actor")
     if actor == HOUSE:
         raise ReservedName(name=actor)
     return Reader(economy, actor)

@@ -262,7 +262,9 @@ def post_open(body: OpenBody, caller: AsCaller) -> Response:
 
     def work(tx: Tx, key: str | None) -> OpenedReceipt:
         artifact = find_entity(tx, entity_id=body.artifact_id, entity_type=body.artifact_type).key
-        prices = [parse_amount(price, PRICE, field="prices", zero=True) for price in body.prices or ()]
+        prices = None
+        if body.prices is not None:
+            prices = [parse_amount(price, PRICE, field="prices", zero=True) for price in body.prices]
         receipt = open_market(
             tx,
             market=body.market,
@@ -270,7 +272,7 @@ def post_open(body: OpenBody, caller: AsCaller) -> Response:
             question=body.question,
             outcomes=body.outcomes,
             liquidity=parse_amount(body.liquidity, field="liquidity"),
-            prices=prices or None,
+            prices=prices,
             closes_at=body.closes_at,
             key=key,
         )
