@@ -164,20 +164,23 @@ class Keeper:
         self._stopping.set()
         self._thread.join()
 
+    def _keep(self) -> None:
+        while not self._stopping.wait(self._economy.settings.seal_every_s):
+            for chore in (self._economy.expire_due, self._economy.seal):
+                self._do(chore)
+
+    def _do(self, chore: Callable[[], int]) -> None:
+        try:
+            chore()
+        except Refusal as refusal:
+            log.warning("keeper waits", code=refusal.code, reason=str(refusal))
+            if isinstance(refusal, DatabaseDown):
+                self._revive()
+        except Exception:
+            log.exception("keeper failed")
+
     def _revive(self) -> None:
         try:
             self._economy.revive()
         except Refusal as refusal:
             log.warning("database not revived", code=refusal.code, reason=str(refusal))
-
-    def _keep(self) -> None:
-        while not self._stopping.wait(self._economy.settings.seal_every_s):
-            try:
-                self._economy.expire_due()
-                self._economy.seal()
-            except Refusal as refusal:
-                log.warning("keeper waits", code=refusal.code, reason=str(refusal))
-                if isinstance(refusal, DatabaseDown):
-                    self._revive()
-            except Exception:
-                log.exception("keeper failed")

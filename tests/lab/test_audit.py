@@ -77,6 +77,7 @@ TAMPERINGS = [
     ("UPDATE journal SET actor = 'agent-9' WHERE number = 60", "journal 60"),
     ("UPDATE journal SET at = at + interval '1 second' WHERE number = 60", "journal 60"),
     ("UPDATE journal SET key = 'new' WHERE number = 60", "journal 60"),
+    ("UPDATE journal SET policy = 7 WHERE number = 60", "journal 60"),
     ("DELETE FROM journal WHERE number = 60", "journal_block 1"),
     ("UPDATE journal_block SET leaves = set_byte(leaves, 5, (get_byte(leaves, 5) + 1) % 256)", "journal_block 1"),
     ("UPDATE journal_block SET sealed_at = sealed_at + interval '1 second'", "journal_block 1"),

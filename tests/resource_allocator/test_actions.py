@@ -47,9 +47,19 @@ def test_the_formula_of_the_specification(price, budget):
     assert resource_budget(demand=1000, bounty_tokens=50, price=price) == budget
 
 
-@pytest.mark.parametrize("wrong", [{"demand": -1}, {"bounty_tokens": -1}, {"price": 1.1}, {"price": -0.1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"demand": -1},
+        {"bounty_tokens": -1},
+        {"price": 1.1},
+        {"price": -0.1},
+        {"demand": float("inf")},
+        {"price": float("nan")},
+    ],
+)
 def test_the_formula_takes_no_impossible_numbers(wrong):
-    with pytest.raises(ValueError, match="must not be"):
+    with pytest.raises(ValueError, match="must"):
         resource_budget(**{"demand": 1, "bounty_tokens": 1, "price": 0.5, **wrong})
 
 
@@ -133,6 +143,12 @@ def test_the_ranking_is_by_budget_and_paged(world):
         "wanted",
         "bare",
     ]
+
+
+@pytest.mark.parametrize("page", [{"limit": -1}, {"limit": 0}, {"limit": 2**40}, {"offset": -1}, {"limit": 2.5}])
+def test_a_page_is_whole_numbers(world, page):
+    with pytest.raises(allocator.PageInvalid):
+        allocator.get_resource_budget_rankings(tx=world.tx, **page)
 
 
 def test_an_id_of_two_types_needs_the_type(world):

@@ -10,7 +10,15 @@ import pytest
 
 from scidex import lab
 from scidex.exchange.markets import find_market, find_positions
-from scidex.scenarios import EndowmentTooSmall, RecordMissing, RecordUnreadable, RowMalformed, TradeImpossible, replay
+from scidex.scenarios import (
+    EndowmentTooSmall,
+    PrefixTaken,
+    RecordMissing,
+    RecordUnreadable,
+    RowMalformed,
+    TradeImpossible,
+    replay,
+)
 
 DATA = Path(__file__).parents[1] / "data" / "replication_markets"
 MARKETS = "market,title,doi,liquidity,resolution,final_price,maker_result"
@@ -96,8 +104,12 @@ def test_an_endowment_that_is_too_small_names_the_first_trade_it_cannot_pay(econ
     with (DATA / "trades.csv").open() as file:
         row = list(csv.DictReader(file))[refused.value.facts["line"] - 2]
     assert row["trader"] == refused.value.facts["trader"]
+    assert refused.value.facts["needed"] == 208
     assert journal_rows(economy) == before
     assert replay(economy, DATA, endowment=208_000_000).endowment == 208
+    with pytest.raises(PrefixTaken):
+        replay(economy, DATA, endowment=300_000_000, prefix="")
+    assert replay(economy, DATA, endowment=300_000_000, prefix="mine ").prefix == "mine "
 
 
 GOOD_MARKET = "m1,Title,,100,yes,0.6,-1"
@@ -127,6 +139,7 @@ GOOD_TRADE = "m1,1,2020-01-01T00:00:00Z,t1,yes,5,2.5,0.51,1"
         ([GOOD_MARKET], [GOOD_TRADE.replace("yes", "YES")], "trades.csv", 2, "outcome"),
         ([GOOD_MARKET], [GOOD_TRADE.replace("t1", "")], "trades.csv", 2, "trader"),
         ([GOOD_MARKET], [GOOD_TRADE.replace("2020-01-01T00:00:00Z", "yesterday")], "trades.csv", 2, "time"),
+        ([GOOD_MARKET], [GOOD_TRADE.replace("T00", "X00")], "trades.csv", 2, "time"),
         ([GOOD_MARKET], [GOOD_TRADE[:-1] + "2"], "trades.csv", 2, "cash_verified"),
     ],
 )

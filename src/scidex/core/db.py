@@ -157,6 +157,7 @@ class Database:
 
         Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken, RightMissing, TextInvalid.
         """
+        last: BaseException | None = None
         for attempt in range(self._settings.retries + 1):
             if attempt:
                 # Full jitter: those who collided spread out instead of meeting again.
@@ -164,9 +165,9 @@ class Database:
             try:
                 with _failures_named(), self._pool.connection() as connection:
                     return self._once(connection, work, actor, dry_run)
-            except _Repeat:
-                continue
-        raise Contended()
+            except _Repeat as repeat:
+                last = repeat.__cause__
+        raise Contended() from last
 
     @contextmanager
     def reading(self, *, actor: str = "reader") -> Iterator[Tx]:

@@ -6,6 +6,7 @@ text here (`format_amount`, `to_number`), and nowhere else.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import NamedTuple
 
@@ -93,7 +94,8 @@ def parse_amount(
 ) -> int:
     """Whole units as people and JSON write them, as parts: exact, nothing is rounded.
 
-    A float means the shortest decimal that prints it, so 0.1 is a tenth. `zero` admits 0.
+    A float means the amount that it stands for within its own precision, so 0.1 is a tenth and 0.1 + 0.2 three tenths.
+    `zero` admits 0.
     Refuses: AmountNotNumber, AmountNotFinite, AmountNotPositive, AmountNegative, AmountTooFine, AmountTooLarge.
 
     >>> parse_amount("12.5"), parse_amount(0.1), parse_amount(7, LLM_STANDARD)
@@ -111,6 +113,8 @@ def parse_amount(
     try:
         with localcontext() as context:
             context.prec = 400
+            if isinstance(given, float):
+                given = _meant(given, unit)
             number = Decimal(str(given).strip()) if isinstance(given, (str, float)) else Decimal(given)
             if not number.is_finite():
                 raise AmountNotFinite(field=field, given=shown)
@@ -173,6 +177,12 @@ def brief(given: object) -> str:
     except ValueError:  # Python refuses to print whole numbers of more than 4,300 digits
         return "a number of thousands of digits"
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _meant(given: float, unit: Unit) -> float:
+    """The amount with so many digits that a float stands for, if there is one within the error of a few sums."""
+    nearest = round(given, unit.decimals) if math.isfinite(given) else given
+    return nearest if nearest and abs(nearest - given) <= 16 * math.ulp(given) else given
 
 
 def _check_sign(number: Decimal, shown: str, field: str, zero: bool) -> None:

@@ -15,7 +15,8 @@ from scidex.ledger import sums_by_unit
 _COUNTS = """
 SELECT (SELECT count(*) FROM journal),
        (SELECT coalesce(sum(length(leaves) / 32), 0)::bigint FROM journal_block),
-       (SELECT count(*) FROM journal_block)
+       (SELECT count(*) FROM journal_block),
+       (SELECT encode(hash, 'hex') FROM journal_block ORDER BY height DESC LIMIT 1)
 """
 
 
@@ -43,6 +44,7 @@ def audit(tx: Tx, *, most: int = 100, progress: Callable[[int], None] = lambda d
         journal_rows=counts[0],
         sealed_rows=counts[1],
         blocks=counts[2],
+        head=counts[3],
         rows_compared=sum(map(len, tables.values())),
         ledger_sums=sums_by_unit(tx),
         checks={check: check not in failed for check in checks.CHECKS},

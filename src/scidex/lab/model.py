@@ -16,12 +16,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """`ok` if nothing was found. Sums are of the balances of each unit, in parts; `findings_total` counts all."""
+    """`ok` if nothing was found. Sums are of the balances of each unit, in parts; `findings_total` counts all.
+
+    `head` is the hash of the newest block: whoever keeps it elsewhere can tell later whether blocks were taken away.
+    """
 
     ok: bool
     journal_rows: int
     sealed_rows: int
     blocks: int
+    head: str | None
     rows_compared: int
     ledger_sums: dict[str, int]
     checks: dict[str, bool]

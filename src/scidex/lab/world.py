@@ -87,6 +87,8 @@ class World:
             command = kind.commands.validate_json(entry.command)
         except (Refusal, ValueError) as problem:
             return f"cannot be read: {str(problem).splitlines()[0]}"
+        if entry.policy != 0 and self.state.get(POLICIES, entry.policy) is None:
+            return f"names version {entry.policy} of the policy, which nobody enacted"
         try:
             receipt = self.apply(
                 command,

@@ -2,12 +2,22 @@
 
 from scidex.scenarios.demo import DemoReport, run_demo
 from scidex.scenarios.recorded import Record, RecordMissing, RecordUnreadable, RowMalformed, read_record
-from scidex.scenarios.replay import CalibrationBin, EndowmentTooSmall, ReplayReport, TradeImpossible, replay
+from scidex.scenarios.replay import (
+    BATCH,
+    CalibrationBin,
+    EndowmentTooSmall,
+    PrefixTaken,
+    ReplayReport,
+    TradeImpossible,
+    replay,
+)
 
 __all__ = [
+    "BATCH",
     "CalibrationBin",
     "DemoReport",
     "EndowmentTooSmall",
+    "PrefixTaken",
     "Record",
     "RecordMissing",
     "RecordUnreadable",

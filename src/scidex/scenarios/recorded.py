@@ -80,7 +80,7 @@ class _Row:
         try:
             return check_name(self.fields[column], column, longest=longest)
         except Refusal as refusal:
-            self.bad(column, str(refusal).partition(";")[0])
+            self.bad(column, str(refusal).rstrip("."))
 
     def one_of(self, column: str, *words: str) -> str:
         given = self.fields[column]
@@ -92,7 +92,7 @@ class _Row:
         try:
             return convert(self.fields[column])
         except Refusal as refusal:
-            self.bad(column, str(refusal).partition(";")[0])
+            self.bad(column, str(refusal).rstrip("."))
 
     def number(self, column: str, low: float, high: float) -> float:
         given = self.fields[column]
@@ -105,10 +105,14 @@ class _Row:
         return number
 
     def time(self, column: str) -> None:
+        given = self.fields[column]
         try:
-            datetime.fromisoformat(self.fields[column])
+            # Python also takes other letters than T between date and time.
+            if given[10:11] not in ("T", " "):
+                raise ValueError
+            datetime.fromisoformat(given)
         except ValueError:
-            self.bad(column, f"is {self.fields[column][:40]!r}, not a time such as 2012-11-09T10:08:20Z")
+            self.bad(column, f"is {given[:40]!r}, not a time such as 2012-11-09T10:08:20Z")
 
 
 def read_record(folder: Path) -> Record:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scidex.actors import RegisterActor, find_actors_named
-from scidex.core.errors import Invalid, Refusal
+from scidex.core.errors import Invalid, Refusal, Refused
 from scidex.core.journal import Receipt, Request
 from scidex.core.units import TOKEN, format_amount, to_number, unit_named
 from scidex.economy import Economy
@@ -40,6 +40,10 @@ Progress = Callable[[int, int], None]
 class EndowmentTooSmall(Invalid):
     """trades.csv line {line}: with an endowment of {endowment} tokens {trader} would be {short} short; nothing was
     applied. Give --endowment {needed} or more."""
+
+
+class PrefixTaken(Refused):
+    """Names under the prefix {prefix!r} belong to something else; give another --prefix, or none to have one made."""
 
 
 class TradeImpossible(Invalid):
@@ -93,14 +97,15 @@ def replay(
 
     `endowment` is in token parts per trader; without one it is what the record needs, at least 100 tokens. The names
     are those of the record, unless they are taken here: then all stand under a prefix. The same record replayed again
-    trades nothing twice. Refuses: RecordMissing, RecordUnreadable, RowMalformed, TradeImpossible, EndowmentTooSmall.
+    trades nothing twice. Refuses: RecordMissing, RecordUnreadable, RowMalformed, TradeImpossible, EndowmentTooSmall,
+    PrefixTaken.
     """
     started = time.perf_counter()
     record = read_record(folder)
     needed = _rehearse(record, endowment)
     endowment = needed if endowment is None else endowment
     name = f"replay-{record.digest[:8]}-{format_amount(endowment)}"
-    prefix = _free_prefix(economy, record, name) if prefix is None else prefix
+    prefix = _prefix(economy, record, name, prefix)
     key = f"{name} {prefix}".strip()
     total = len(record.trades) + len(record.markets)
     _set_up(economy, record, endowment, prefix, name, key)
@@ -128,6 +133,7 @@ def _rehearse(record: Record, endowment: int | None) -> int:
     positions: dict[tuple[str, str], Position] = {}
     cash: dict[str, int] = {}
     lowest = 0
+    first_short: tuple[RecordedTrade, int] | None = None
     for trade in record.trades:
         market = standing[trade.market]
         at = (trade.market, trade.trader)
@@ -140,24 +146,32 @@ def _rehearse(record: Record, endowment: int | None) -> int:
         standing[trade.market] = market._replace(shares=fill.outstanding)
         cash[trade.trader] = left = cash.get(trade.trader, 0) - fill.paid
         lowest = min(lowest, left)
-        if endowment is not None and left + endowment < 0:
-            raise EndowmentTooSmall(
-                line=trade.line,
-                trader=trade.trader,
-                endowment=format_amount(endowment),
-                short=format_amount(-left - endowment),
-                needed=math.ceil(-left / TOKEN.parts),
-            )
-    return max(LEAST_ENDOWMENT, math.ceil(-lowest / TOKEN.parts) * TOKEN.parts)
+        if endowment is not None and left + endowment < 0 and first_short is None:
+            first_short = (trade, -left - endowment)
+    needed = math.ceil(-lowest / TOKEN.parts)
+    if endowment is not None and first_short is not None:
+        raise EndowmentTooSmall(
+            line=first_short[0].line,
+            trader=first_short[0].trader,
+            endowment=format_amount(endowment),
+            short=format_amount(first_short[1]),
+            needed=needed,
+        )
+    return max(LEAST_ENDOWMENT, needed * TOKEN.parts)
 
 
-def _free_prefix(economy: Economy, record: Record, name: str) -> str:
-    """No prefix if the names are free, or were taken by this very replay; else one made from the record."""
+def _prefix(economy: Economy, record: Record, name: str, asked: str | None) -> str:
+    """The prefix asked for, else none; where those names are taken by something else, one made from the record."""
+    wanted = asked or ""
     with economy.reading() as tx:
-        taken = find_markets_named(tx, [market.market for market in record.markets])
-        traders = find_actors_named(tx, sorted({trade.trader for trade in record.trades}))
+        taken = find_markets_named(tx, [wanted + market.market for market in record.markets])
+        traders = find_actors_named(tx, sorted({wanted + trade.trader for trade in record.trades}))
     ours = bool(taken) and all(market.funder == f"actor:{name}" for market in taken)
-    return "" if ours or not (taken or traders) else f"{name}/"
+    if ours or not (taken or traders):
+        return wanted
+    if asked is not None:
+        raise PrefixTaken(prefix=asked)
+    return f"{name}/"
 
 
 def _set_up(economy: Economy, record: Record, endowment: int, prefix: str, maker: str, key: str) -> None:

@@ -64,7 +64,9 @@ class BudgetView(View):
     title: str
     market: str | None
     demand: float = Field(description="capital at risk in the artifact's market, in tokens")
-    price: float | None = Field(description="null: there is no market, the price is unknown")
+    price: float | None = Field(
+        description="price of the market's first outcome; null and unknown where there is no market"
+    )
     bounty_tokens: float
     uncertainty: float | None
     base: float
@@ -96,7 +98,9 @@ class AllocationReceipt(Done):
     amount: float
     granted: float
     remainder: float
-    theta: str = Field(description="the water level, an exact fraction: units granted per 10^-6 token claimed")
+    theta: str = Field(
+        description="the water level as an exact fraction: parts of the unit granted per 10^-6 token claimed"
+    )
     grants: list[GrantView]
 
 

@@ -11,6 +11,7 @@ from scidex.core.db import Tx
 from scidex.core.default import reading_tx, run_in_tx
 from scidex.core.journal import Receipt, Request, perform_one
 from scidex.core.machine import Kind, Look, State, declare
+from scidex.core.units import brief
 from scidex.entities import ENTITIES, EntityKey, find_entity
 from scidex.exchange.markets import lmsr
 from scidex.exchange.resource_allocator import rules
@@ -21,6 +22,7 @@ from scidex.exchange.resource_allocator.model import (
     Claim,
     CycleKey,
     Ingredient,
+    PageInvalid,
     PoolAllocated,
     RecordSpending,
     ResourceBudget,
@@ -88,7 +90,10 @@ def compute_resource_budget(
 def get_resource_budget_rankings(
     artifact_type: str | None = None, limit: int = 20, *, offset: int = 0, tx: Tx | None = None
 ) -> list[ResourceBudget]:
-    """A page of artifacts, the largest budget first, ties by type and id."""
+    """A page of artifacts, the largest budget first, ties by type and id. Refuses: PageInvalid."""
+    for field, given, least in (("limit", limit, 1), ("offset", offset, 0)):
+        if type(given) is not int or not least <= given < 2**31:
+            raise PageInvalid(field=field, given=brief(given), least=least)
     if tx is None:
         with reading_tx() as inside:
             return get_resource_budget_rankings(artifact_type, limit, offset=offset, tx=inside)

@@ -176,6 +176,10 @@ class SpendingRecorded:
     remaining: int
 
 
+class PageInvalid(Invalid):
+    """{field} is {given}; give a whole number from {least}."""
+
+
 class NoClaims(Refused):
     """Nobody claims anything of the pool {pool!r}; open markets or offer bounties first, then allocate."""
 

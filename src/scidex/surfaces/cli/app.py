@@ -66,7 +66,7 @@ app = typer.Typer(
     cls=Topics,
     no_args_is_help=True,
     help="The economy of a fleet of research agents: markets price ideas, prices become claims on compute.",
-    epilog="Amounts are in whole units, such as 12.5. A negative amount in the place of an argument goes after --.",
+    epilog="Amounts are in whole units, such as 12.5.",
 )
 for topic, found in TOPICS.items():
     app.add_typer(typer.Typer(), name=topic, help=found.help)

@@ -105,6 +105,10 @@ def actor_of(*given: str | None) -> str:
     return actor
 
 
+def _is_amount(annotation: Any) -> bool:
+    return any(getattr(each, "metavar", None) == "AMOUNT" for each in getattr(annotation, "__metadata__", ()))
+
+
 def _declare(
     app: typer.Typer, name: str, work: Work, shared: dict[str, Any], carry_out: Work, more: dict[str, Any]
 ) -> Work:
@@ -146,5 +150,8 @@ def _declare(
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = work.__doc__
+    if any(_is_amount(parameter.annotation) for parameter in own):
+        # So that -5 in the place of an amount is an amount, which is refused by name, and not an unknown option.
+        more = {"context_settings": {"ignore_unknown_options": True}, **more}
     app.command(name, **more)(command)
     return work

@@ -25,7 +25,7 @@ db = typer.Typer()
 
 @answers(db, "status")
 def status(call: Call) -> dict[str, Any]:
-    """Where the database is, and which migrations it has and needs; exit code 1 if it is not ready."""
+    """Where the database is, and which migrations it has and needs."""
     settings = call.settings
     with reached(settings) as conninfo:
         with connect_as_owner(conninfo, settings) as connection:

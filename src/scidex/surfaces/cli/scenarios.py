@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scidex import views
 from scidex.core.units import format_amount, parse_amount, unit_named
 from scidex.economy import Economy
-from scidex.scenarios import DemoReport, ReplayReport, run_demo
+from scidex.scenarios import BATCH, DemoReport, ReplayReport, run_demo
 from scidex.scenarios import replay as replay_record
 from scidex.surfaces.cli import render
 from scidex.surfaces.cli.calls import Call, answers
@@ -69,13 +69,22 @@ def replay(
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("", total=None)
+
+        def tell(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+            # Where no bar can be drawn, a line at every quarter.
+            if not console.is_terminal and (done == of or done * 4 // of > (done - BATCH) * 4 // of):
+                render.note(f"replay: {done} of {of}")
+
         report = replay_record(
             economy,
             folder,
             endowment=parts,
             prefix=prefix,
-            progress=lambda done, of: bar.update(task, completed=done, total=of),
+            progress=tell,
         )
+    if report.prefix and prefix is None:
+        render.note(f"the names of this record belong to something else here; this replay's begin with {report.prefix}")
     return asdict(report) if call.json else _readable(report)
 
 

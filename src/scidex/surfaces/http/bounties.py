@@ -39,7 +39,7 @@ class BountyBody(Body):
     artifact_id: Text
     artifact_type: Text | None = None
     amount: Amount = Field(description="tokens, out of the actor's wallet")
-    seconds: Seconds = Field(description="how long it stands before it goes back")
+    seconds: Seconds = Field(default=2_592_000, description="how long it stands before it goes back; 30 days")
     purpose: Text
 
 
