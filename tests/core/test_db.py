@@ -137,15 +137,18 @@ def test_the_keeper_brings_an_embedded_server_back_that_was_killed():
         status = EmbeddedServer(Path(home)).status()
         os.kill(status.pid, signal.SIGKILL)
         deadline = time.monotonic() + 60
+        # Its children outlive a killed postmaster for a moment, so an answer alone does not show that it is back.
+        while EmbeddedServer(Path(home)).status().pid in (None, status.pid):
+            assert time.monotonic() < deadline
+        issue = Request(Issue(wallet_of("operator"), 1, "x"), "operator", "again")
         while True:
             try:
-                economy.perform_all([Request(Issue(wallet_of("operator"), 1, "x"), "operator", "again")])
+                economy.perform_all([issue])
+                economy.check()
                 break
             except (DatabaseDown, Contended):
                 assert time.monotonic() < deadline
         keeper.stop()
-        economy.check()
-        assert EmbeddedServer(Path(home)).status().pid != status.pid
         economy.close()
 
 
