@@ -171,7 +171,7 @@ def _fields(command: object) -> dict[str, object]:
 
 @pytest.mark.timeout(280)
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(steps)
 def test_memory_and_postgresql_agree_in_every_receipt_refusal_and_all_state(shared, steps):

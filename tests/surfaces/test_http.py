@@ -448,6 +448,8 @@ def test_positions_are_listed_by_market_and_actor(town: Town) -> None:
         town.done("/api/market/order", {"market": market, "outcome": "yes", "spend": 1}, by=trader)
     listed = list(pages(town, "/api/market/positions", market=market, limit=1))
     assert [position["actor"] for position in listed] == traders
+    assert all(position["shares"]["yes"] > 1 and position["shares"]["no"] == 0 for position in listed)
+    assert {position["cost"] for position in listed} == {1}
     assert town.get("/api/market/positions", actor=traders[0])["items"] == listed[:1]
     refused(town.client.get("/api/market/positions?after=nonsense"), 400, "cursor_invalid")
 

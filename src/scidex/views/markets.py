@@ -100,8 +100,9 @@ class PositionView(View):
 
     market: str
     actor: str
-    shares: list[float] = Field(description="shares per outcome, in the market's order")
-    paid: float
+    shares: dict[str, float] = Field(description="shares held of each outcome")
+    cost: float = Field(description="tokens that those shares cost")
+    paid: float = Field(description="tokens paid into the market so far, net of what came back")
     capital_at_risk: float
     payout: float | None
 
@@ -222,12 +223,13 @@ def quote_view(market: Market, outcome: str, side: str, fill: Fill) -> Quote:
     )
 
 
-def position_view(position: Position) -> PositionView:
-    """A position row."""
+def position_view(market: Market, position: Position) -> PositionView:
+    """A position in this market."""
     return PositionView(
         market=position.market,
         actor=position.owner,
-        shares=[tokens(shares) for shares in position.shares],
+        shares=_by_outcome(market, position.shares, TOKEN.parts),
+        cost=tokens(sum(position.cost)),
         paid=tokens(position.paid),
         capital_at_risk=tokens(position.at_risk),
         payout=None if position.payout is None else tokens(position.payout),

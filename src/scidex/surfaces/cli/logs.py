@@ -40,5 +40,5 @@ def configure(settings: Settings) -> None:
     if level > logging.DEBUG:
         # It says in four lines what `scidex up` says in one.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    # What the pool cannot reach comes back as a refusal; its own line would be the second about one thing.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    # What the driver and its pool meet comes back as a refusal; their own lines would be the second about one thing.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)

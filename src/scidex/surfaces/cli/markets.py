@@ -16,6 +16,7 @@ from scidex.exchange.markets import (
     close_market,
     find_market,
     find_markets,
+    find_markets_named,
     find_positions,
     find_trades,
     open_market,
@@ -195,11 +196,12 @@ def positions(
     """Who holds what, by market and owner."""
     key = PositionKey(*views.names_of(after, 2))
     found = find_positions(tx, market=market, owner=owner, after=key, limit=limit + 1)
+    terms = {each.market: each for each in find_markets_named(tx, {position.market for position in found})}
     return views.page(
         views.Page[views.PositionView],
         found,
         limit,
-        views.position_view,
+        lambda position: views.position_view(terms[position.market], position),
         lambda last: views.cursor(last.market, last.owner),
     )
 

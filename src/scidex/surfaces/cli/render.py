@@ -28,7 +28,7 @@ WRAPPED = 20
 """Least width of a column whose texts wrap; what is shorter never does, because half a number is another number."""
 
 TOKENS = {
-    "average_price", "base", "bounty_tokens", "budget", "capital_at_risk", "claim", "demand", "liquidity",
+    "average_price", "base", "bounty_tokens", "budget", "capital_at_risk", "claim", "cost", "demand", "liquidity",
     "maker_result", "paid", "payout", "payouts", "returned", "subsidy",
 }  # fmt: skip
 """Fields whose amounts are tokens, whatever the view."""
@@ -50,7 +50,7 @@ COLUMNS: dict[str, str] = {
     "EntryView": "number leg at amount balance other reason",
     "GrantView": "artifact claim floor cap grant binding why",
     "MarketView": "market artifact state prices liquidity capital_at_risk trades closes_at",
-    "PositionView": "market actor shares paid capital_at_risk payout",
+    "PositionView": "market actor shares cost paid capital_at_risk payout",
     "TradeView": "trade at actor side outcome shares redeemed paid prices",
 }
 """What a list shows of each view; its JSON has every field."""

@@ -18,6 +18,7 @@ from scidex.exchange.markets import (
     close_market,
     find_market,
     find_markets,
+    find_markets_named,
     find_positions,
     find_trades,
     market_on,
@@ -251,7 +252,14 @@ def get_positions(
     def work(tx: Tx) -> Page[PositionView]:
         start = PositionKey(*names_of(after, 2))
         found = find_positions(tx, market=market, owner=actor, after=start, limit=limit + 1)
-        return page(Page[PositionView], found, limit, position_view, lambda row: cursor(row.market, row.owner))
+        terms = {each.market: each for each in find_markets_named(tx, {position.market for position in found})}
+        return page(
+            Page[PositionView],
+            found,
+            limit,
+            lambda row: position_view(terms[row.market], row),
+            lambda row: cursor(row.market, row.owner),
+        )
 
     return reader.read(work)
 
