@@ -139,12 +139,12 @@ def check_amount(parts: int, unit: Unit = TOKEN, *, field: str = "amount") -> in
     """
     if type(parts) is not int:
         raise AmountNotNumber(field=field, given=brief(parts))
+    if 0 < parts <= MAX_AMOUNT:
+        return parts
     shown = format_amount(parts, unit) if abs(parts) < 10**40 else brief(parts)
     if parts <= 0:
         raise AmountNotPositive(field=field, given=shown)
-    if parts > MAX_AMOUNT:
-        raise _too_large(shown, unit, field)
-    return parts
+    raise _too_large(shown, unit, field)
 
 
 def format_amount(parts: int, unit: Unit = TOKEN) -> str:
