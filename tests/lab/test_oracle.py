@@ -98,6 +98,7 @@ commands = st.one_of(
         st.none(),
         st.one_of(st.none(), st.integers(1, 2000)),
         st.one_of(st.none(), st.integers(1, 500)),
+        st.lists(numbers.map(lambda n: f"b{n}"), max_size=3).map(tuple),
     ),
     st.builds(
         allocator.RecordSpending, st.sampled_from(ARTIFACTS), st.sampled_from(("llm_standard", "gold")), numbers, st.just("")

@@ -15,7 +15,13 @@ from scidex.core.journal import KeyReused
 from scidex.core.units import AmountNotPositive, UnknownUnit
 from scidex.entities import EntityAmbiguous, EntityKey, UnknownEntity
 from scidex.exchange import resource_allocator as allocator
-from scidex.exchange.bounties import offer_bounty
+from scidex.exchange.bounties import (
+    BountyCounted,
+    expire_due_bounties,
+    find_bounties,
+    offer_bounty,
+    refund_bounty,
+)
 from scidex.exchange.markets import find_market, lmsr, place_order, resolve_market
 from scidex.exchange.resource_allocator import Claim, claim_of, compute_resource_budget, resource_budget
 from scidex.ledger import AccountKey
@@ -206,6 +212,23 @@ def test_a_pool_is_shared_once_per_cycle_and_a_key_answers_again(world):
     with pytest.raises(allocator.CycleAllocated):
         share(world)
     assert share(world, cycle="c2").number > first.number
+
+
+def test_a_bounty_that_an_allocation_has_counted_stays_until_it_expires(world):
+    """Found in review: a funder took a bounty back as soon as it had brought its artifact a grant."""
+    (bounty,) = find_bounties(world.tx)
+    share(world)
+    with pytest.raises(BountyCounted):
+        refund_bounty(world.as_actor("alice"), bounty=bounty.bounty)
+    world.pass_by(3600)
+    (expired,) = expire_due_bounties(world.tx)
+    assert (expired.result.returned, expired.result.state) == (50 * T, "expired")
+
+
+def test_an_operator_may_refund_a_bounty_that_has_counted(world):
+    (bounty,) = find_bounties(world.tx)
+    share(world)
+    assert refund_bounty(world.tx, bounty=bounty.bounty).result.state == "refunded"
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ class BountyView(View):
     expires_at: datetime
     ended_at: datetime | None
     purpose: str
+    counted_at: datetime | None = Field(
+        description="when an allocation last counted it; since then it stays until expiry"
+    )
 
 
 class BountyDone(Done):
@@ -161,6 +164,7 @@ def bounty_view(bounty: Bounty) -> BountyView:
         expires_at=bounty.expires_at,
         ended_at=bounty.ended_at,
         purpose=bounty.purpose,
+        counted_at=bounty.counted_at,
     )
 
 

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS bounty (
   expires_at timestamptz NOT NULL,
   ended_at timestamptz,
   purpose text NOT NULL,
+  counted_at timestamptz,
   CHECK ((state = 'open') = (ended_at IS NULL)),
   CHECK (state = 'open' OR remaining = 0)
 );

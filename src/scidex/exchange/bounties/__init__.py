@@ -4,6 +4,7 @@ from scidex.exchange.bounties.actions import expire_due_bounties, offer_bounty, 
 from scidex.exchange.bounties.model import (
     BOUNTIES,
     Bounty,
+    BountyCounted,
     BountyEnded,
     BountyNotDue,
     BountyReceipt,
@@ -13,11 +14,13 @@ from scidex.exchange.bounties.model import (
     RefundBounty,
     UnknownBounty,
 )
-from scidex.exchange.bounties.store import due_bounties, find_bounties, find_bounty
+from scidex.exchange.bounties.rules import mark_counted
+from scidex.exchange.bounties.store import counting_bounties, due_bounties, find_bounties, find_bounty
 
 __all__ = [
     "BOUNTIES",
     "Bounty",
+    "BountyCounted",
     "BountyEnded",
     "BountyNotDue",
     "BountyReceipt",
@@ -26,10 +29,12 @@ __all__ = [
     "OfferBounty",
     "RefundBounty",
     "UnknownBounty",
+    "counting_bounties",
     "due_bounties",
     "expire_due_bounties",
     "find_bounties",
     "find_bounty",
+    "mark_counted",
     "offer_bounty",
     "refund_bounty",
 ]

@@ -65,7 +65,10 @@ def offer_bounty(
 
 
 def refund_bounty(tx: Tx, *, bounty: str, key: str | None = None) -> Receipt[BountyReceipt]:
-    """Give back what remains. Refuses: UnknownBounty, NotYourBounty, UnknownActor, BountyEnded, KeyReused."""
+    """Give back what remains.
+
+    Refuses: UnknownBounty, NotYourBounty, UnknownActor, BountyEnded, BountyCounted, KeyReused.
+    """
     return perform_one(tx, Request(RefundBounty(bounty), tx.actor, key), *current(tx))
 
 

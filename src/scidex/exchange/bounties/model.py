@@ -13,7 +13,10 @@ from scidex.ledger import AccountKey
 
 
 class Bounty(NamedTuple):
-    """An offer; `amount` and `remaining` are token parts, and what remains lies in its escrow."""
+    """An offer; `amount` and `remaining` are token parts, and what remains lies in its escrow.
+
+    `counted_at` is when an allocation last counted it: from then on it stays until it expires.
+    """
 
     bounty: str
     artifact: EntityKey
@@ -25,6 +28,7 @@ class Bounty(NamedTuple):
     expires_at: datetime
     ended_at: datetime | None
     purpose: str
+    counted_at: datetime | None = None
 
     @property
     def escrow(self) -> AccountKey:
@@ -85,6 +89,11 @@ class UnknownBounty(Missing):
 
 class BountyEnded(Refused):
     """The bounty {bounty} is {state} since {since}; offer a new one."""
+
+
+class BountyCounted(Refused):
+    """The bounty {bounty} counted in an allocation at {counted_at}, so it stays until {expires_at}; an operator may
+    refund it before."""
 
 
 class BountyNotDue(Refused):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from scidex.actors import RoleNeeded, require_role
+from scidex.actors import RoleNeeded, UnknownActor, require_role
 from scidex.core.machine import State
 from scidex.core.names import check_name
 from scidex.core.units import check_amount
@@ -12,6 +12,7 @@ from scidex.entities import require_entity
 from scidex.exchange.bounties.model import (
     BOUNTIES,
     Bounty,
+    BountyCounted,
     BountyEnded,
     BountyNotDue,
     BountyReceipt,
@@ -56,13 +57,22 @@ def offer(state: State, command: OfferBounty, context: Context) -> BountyReceipt
 
 
 def refund(state: State, command: RefundBounty, context: Context) -> BountyReceipt:
-    """Give back what remains. Refuses: UnknownBounty, NotYourBounty, UnknownActor, BountyEnded."""
+    """Give back what remains, unless it has counted in an allocation: a claim is not to be had for nothing.
+
+    An operator may refund any. Refuses: UnknownBounty, NotYourBounty, UnknownActor, BountyEnded, BountyCounted.
+    """
     bounty = _require_bounty(state, command.bounty)
-    if context.actor != bounty.funder:
-        try:
-            require_role(state, context, "operator")
-        except RoleNeeded:
+    try:
+        require_role(state, context, "operator")
+    except (RoleNeeded, UnknownActor):
+        if context.actor != bounty.funder:
             raise NotYourBounty(actor=context.actor, bounty=bounty.bounty) from None
+        if bounty.state == "open" and bounty.counted_at is not None:
+            raise BountyCounted(
+                bounty=bounty.bounty,
+                counted_at=bounty.counted_at.isoformat(),
+                expires_at=bounty.expires_at.isoformat(),
+            ) from None
     _require_open(bounty)
     return _give_back(state, context, bounty, "refunded")
 
@@ -74,6 +84,13 @@ def expire(state: State, command: ExpireBounty, context: Context) -> BountyRecei
     if bounty.expires_at > context.now:
         raise BountyNotDue(bounty=bounty.bounty, expires_at=bounty.expires_at.isoformat())
     return _give_back(state, context, bounty, "expired")
+
+
+def mark_counted(state: State, context: Context, name: str) -> None:
+    """Note that an allocation counts this bounty, if it is still open."""
+    bounty = state.get(BOUNTIES, name)
+    if bounty is not None and bounty.state == "open":
+        state.put(BOUNTIES, name, bounty._replace(counted_at=context.now))
 
 
 def _give_back(state: State, context: Context, bounty: Bounty, how: str) -> BountyReceipt:

@@ -11,7 +11,8 @@ from scidex.entities import EntityKey
 from scidex.exchange.bounties.model import BOUNTIES, Bounty, UnknownBounty
 
 _BOUNTY = (
-    "bounty, artifact_type, artifact_id, funder, amount, remaining, state, offered_at, expires_at, ended_at, purpose"
+    "bounty, artifact_type, artifact_id, funder, amount, remaining, state, offered_at, expires_at, ended_at, purpose,"
+    " counted_at"
 )
 
 
@@ -33,7 +34,7 @@ def insert_bounties(tx: Tx, rows: Mapping[str, Bounty]) -> None:
     tx.execute(
         f"INSERT INTO bounty ({_BOUNTY})"
         " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],"
-        " %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[])",
+        " %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::timestamptz[])",
         columns((row.bounty, *row.artifact, *row[2:]) for row in rows.values()),
     )
 
@@ -41,14 +42,16 @@ def insert_bounties(tx: Tx, rows: Mapping[str, Bounty]) -> None:
 def update_bounties(tx: Tx, rows: Mapping[str, Bounty]) -> None:
     """What remains of bounties that are locked, and how they ended."""
     tx.execute(
-        "UPDATE bounty SET remaining = new.remaining, state = new.state, ended_at = new.ended_at"
-        " FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[])"
-        " AS new (bounty, remaining, state, ended_at) WHERE bounty.bounty = new.bounty",
+        "UPDATE bounty SET remaining = new.remaining, state = new.state, ended_at = new.ended_at,"
+        " counted_at = new.counted_at"
+        " FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[])"
+        " AS new (bounty, remaining, state, ended_at, counted_at) WHERE bounty.bounty = new.bounty",
         [
             [row.bounty for row in rows.values()],
             [row.remaining for row in rows.values()],
             [row.state for row in rows.values()],
             [row.ended_at for row in rows.values()],
+            [row.counted_at for row in rows.values()],
         ],
     )
 
@@ -83,6 +86,16 @@ def find_bounties(
         [key[0], *key, state, state, limit, offset],
     )
     return [_bounty(row) for row in rows]
+
+
+def counting_bounties(tx: Tx, *, artifact_type: str | None = None) -> list[str]:
+    """The open bounties that count in budgets now, by id."""
+    rows = tx.execute(
+        "SELECT bounty FROM bounty WHERE state = 'open' AND expires_at > %s"
+        " AND (%s::text IS NULL OR artifact_type = %s) ORDER BY bounty",
+        [tx.now, artifact_type, artifact_type],
+    )
+    return [bounty for (bounty,) in rows]
 
 
 def due_bounties(tx: Tx, *, limit: int = 1000) -> list[str]:

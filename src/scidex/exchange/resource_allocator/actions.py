@@ -13,6 +13,7 @@ from scidex.core.journal import Receipt, Request, perform_one
 from scidex.core.machine import Kind, Look, State, declare
 from scidex.core.units import brief
 from scidex.entities import ENTITIES, EntityKey, find_entity
+from scidex.exchange.bounties import BOUNTIES, counting_bounties
 from scidex.exchange.markets import lmsr
 from scidex.exchange.resource_allocator import rules
 from scidex.exchange.resource_allocator.model import (
@@ -47,10 +48,11 @@ ALLOCATE = declare(
         {
             CYCLES: lambda command, actor, state: (CycleKey(command.pool, command.unit, command.cycle),),
             ALLOCATIONS: lambda command, actor, state: (),
+            BOUNTIES: lambda command, actor, state: command.bounties,
             ACTORS: lambda command, actor, state: (Look(actor),),
             ACCOUNTS: _accounts_to_allocate,
         },
-        gathered=("claims",),
+        gathered=("claims", "bounties"),
     )
 )
 SPEND = declare(
@@ -149,7 +151,8 @@ def allocate_pool(
         for found in find_standings(tx, policy, entity_type=artifact_type, limit=None)
         if found.budget > 0
     )
-    command = AllocatePool(pool, unit, cycle, claims, artifact_type, amount, floor)
+    bounties = tuple(counting_bounties(tx, artifact_type=artifact_type))
+    command = AllocatePool(pool, unit, cycle, claims, artifact_type, amount, floor, bounties)
     return perform_one(tx, Request(command, tx.actor, key), policy, version)
 
 

@@ -118,7 +118,7 @@ class AllocatePool:
     """Share `amount` parts of a pool (all that it can spend if None) among these claims, those of `artifact_type`.
 
     `floor` is the least that each claimant gets, in parts of the unit, up to its cap; None takes the policy's
-    exploration share.
+    exploration share. `bounties` are those that count in the claims.
     """
 
     pool: str
@@ -128,6 +128,7 @@ class AllocatePool:
     artifact_type: str | None = None
     amount: int | None = None
     floor: int | None = None
+    bounties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

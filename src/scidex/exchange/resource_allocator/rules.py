@@ -16,6 +16,7 @@ from scidex.core.machine import State
 from scidex.core.names import check_name
 from scidex.core.units import MAX_AMOUNT, Unit, check_amount, format_amount, unit_named
 from scidex.entities import EntityKey, require_entity
+from scidex.exchange.bounties import mark_counted
 from scidex.exchange.markets import lmsr
 from scidex.exchange.resource_allocator.allocation import allocate, tie_order_of
 from scidex.exchange.resource_allocator.model import (
@@ -101,7 +102,8 @@ def allocate_pool(state: State, command: AllocatePool, context: Context) -> Pool
 
     In order: (1) turn each artifact's capital into its claim by the formula; (2) bound each grant by the claim's worth
     in the unit from above and the exploration floor from below; (3) share the pool by water-filling, ties by the
-    published hash of cycle and artifact; (4) move the grants out of the pool; (5) write one row per artifact.
+    published hash of cycle and artifact; (4) move the grants out of the pool; (5) write one row per artifact
+    and hold the bounties to what they claimed.
     Refuses: NameInvalid, UnknownUnit, RoleNeeded, UnknownActor, CycleAllocated, NoClaims, ClaimRepeated, RateMissing,
     AmountNotPositive, AmountTooLarge, PoolEmpty, PoolBelowFloors.
     """
@@ -130,32 +132,38 @@ def allocate_pool(state: State, command: AllocatePool, context: Context) -> Pool
             source = pool_account(command.pool, command.unit)
             move(state, context, source, budget_account(claim.artifact, command.unit), grant, "grant")
         lines.append(GrantLine(claim.artifact, wanted, floor, cap, grant, binding))
-        row = AllocationRow(
-            number=context.number,
-            line=line,
-            at=context.now,
-            sort="grant",
-            artifact=claim.artifact,
-            unit=command.unit,
-            amount=grant,
-            actor=context.actor,
-            policy_version=context.policy_version,
-            pool=command.pool,
-            cycle=command.cycle,
-            demand=claim.demand,
-            bounty=claim.bounty,
-            price=claim.price,
-            claim=wanted,
-            floor=floor,
-            cap=cap,
-            binding=binding,
-        )
+        row = _row_of(command, context, line, claim, lines[-1])
         state.put(ALLOCATIONS, AllocationKey(context.number, line), row)
+    for bounty in command.bounties:
+        mark_counted(state, context, bounty)
     granted = sum(shared.grants)
     theta = str(shared.theta)
     cycle = Cycle(*key, context.number, context.now, amount, granted, len(lines), theta)
     state.put(CYCLES, key, cycle)
     return PoolAllocated(*key, amount, granted, amount - granted, theta, tuple(lines))
+
+
+def _row_of(command: AllocatePool, context: Context, line: int, claim: Claim, granted: GrantLine) -> AllocationRow:
+    return AllocationRow(
+        number=context.number,
+        line=line,
+        at=context.now,
+        sort="grant",
+        artifact=claim.artifact,
+        unit=command.unit,
+        amount=granted.grant,
+        actor=context.actor,
+        policy_version=context.policy_version,
+        pool=command.pool,
+        cycle=command.cycle,
+        demand=claim.demand,
+        bounty=claim.bounty,
+        price=claim.price,
+        claim=granted.claim,
+        floor=granted.floor,
+        cap=granted.cap,
+        binding=granted.binding,
+    )
 
 
 def cap_of(claim: int, unit: Unit, policy: Policy) -> int:
