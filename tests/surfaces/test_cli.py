@@ -289,6 +289,11 @@ def test_a_home_that_is_a_file_or_read_only_is_unusable(home: Home, tmp_path: Pa
         assert said.err.count("\n") == 1
 
 
+def test_the_version_is_told_both_ways(town: Home) -> None:
+    told = json.loads(town.run("version", "--json").out)["version"]
+    assert town.run("--version").out.strip() == told
+
+
 def test_a_bug_is_one_line_with_a_request_id_and_its_trace_is_for_the_debug_log(town: Home) -> None:
     market = json.loads(town.run("markets", "list", "--json").out)["items"][0]["market"]
     # A row that no command can have made, and that nothing checks before it is shown.

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
+from scidex import __version__
 from scidex.surfaces.cli import failures, render
 from scidex.surfaces.cli.start import Serve, Start
 
@@ -72,6 +73,12 @@ for topic, found in TOPICS.items():
     app.add_typer(typer.Typer(), name=topic, help=found.help)
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        render.text(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def start(
     context: typer.Context,
@@ -79,6 +86,9 @@ def start(
     actor: Annotated[
         str | None, typer.Option("--actor", metavar="NAME", help="Who asks; by default the actor of SCIDEX_ACTOR.")
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
     """Keep what stands before the subcommand."""
     context.obj.json, context.obj.actor = json, actor
