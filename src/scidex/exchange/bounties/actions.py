@@ -67,7 +67,7 @@ def offer_bounty(
 def refund_bounty(tx: Tx, *, bounty: str, key: str | None = None) -> Receipt[BountyReceipt]:
     """Give back what remains.
 
-    Refuses: UnknownBounty, NotYourBounty, UnknownActor, BountyEnded, BountyCounted, KeyReused.
+    Refuses: UnknownBounty, NotYourBounty, UnknownActor, BountyEnded, BountyCounted, BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(RefundBounty(bounty), tx.actor, key), *current(tx))
 

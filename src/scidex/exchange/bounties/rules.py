@@ -59,7 +59,9 @@ def offer(state: State, command: OfferBounty, context: Context) -> BountyReceipt
 def refund(state: State, command: RefundBounty, context: Context) -> BountyReceipt:
     """Give back what remains, unless it has counted in an allocation: a claim is not to be had for nothing.
 
-    An operator may refund any. Refuses: UnknownBounty, NotYourBounty, UnknownActor, BountyEnded, BountyCounted.
+    An operator may refund any.
+
+    Refuses: UnknownBounty, NotYourBounty, UnknownActor, BountyEnded, BountyCounted, BalanceTooLarge.
     """
     bounty = _require_bounty(state, command.bounty)
     try:
@@ -78,7 +80,10 @@ def refund(state: State, command: RefundBounty, context: Context) -> BountyRecei
 
 
 def expire(state: State, command: ExpireBounty, context: Context) -> BountyReceipt:
-    """Give back what remains after its time; anyone may ask. Refuses: UnknownBounty, BountyEnded, BountyNotDue."""
+    """Give back what remains after its time; anyone may ask.
+
+    Refuses: UnknownBounty, BountyEnded, BountyNotDue, BalanceTooLarge.
+    """
     bounty = _require_bounty(state, command.bounty)
     _require_open(bounty)
     if bounty.expires_at > context.now:

@@ -163,7 +163,7 @@ def place_order(
 
     Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall,
     AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares, UnknownAccount,
-    InsufficientFunds, KeyReused.
+    InsufficientFunds, BalanceTooLarge, KeyReused.
     """
     order = Order(market, outcome, side, shares, spend, limit_price)
     return perform_one(tx, Request(order, tx.actor, key), *current(tx))
@@ -198,7 +198,8 @@ def close_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[Mark
 def resolve_market(tx: Tx, *, market: str, outcome: str, key: str | None = None) -> Receipt[Settled]:
     """Decide the outcome and pay everybody out.
 
-    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, KeyReused.
+    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition,
+    BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(ResolveMarket(market, outcome), tx.actor, key), *current(tx))
 
@@ -206,6 +207,7 @@ def resolve_market(tx: Tx, *, market: str, outcome: str, key: str | None = None)
 def void_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[Settled]:
     """End a market that cannot be decided, at its mean prices before the close.
 
-    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, KeyReused.
+    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, BalanceTooLarge,
+    KeyReused.
     """
     return perform_one(tx, Request(VoidMarket(market), tx.actor, key), *current(tx))

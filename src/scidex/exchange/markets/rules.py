@@ -137,7 +137,7 @@ def place_order(state: State, order: Order, context: Context) -> Traded:
 
     Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall,
     AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares, UnknownAccount,
-    InsufficientFunds.
+    InsufficientFunds, BalanceTooLarge.
     """
     market = require_market(state, order.market)
     require_open(market, context.now)
@@ -188,7 +188,8 @@ def close_market(state: State, command: CloseMarket, context: Context) -> Market
 def resolve_market(state: State, command: ResolveMarket, context: Context) -> Settled:
     """Pay the winners out of the collateral and return the rest to the maker's funder.
 
-    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition.
+    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition,
+    BalanceTooLarge.
     """
     market = _require_settler(state, context, command.market)
     if command.outcome not in market.outcomes:
@@ -207,7 +208,7 @@ def resolve_market(state: State, command: ResolveMarket, context: Context) -> Se
 def void_market(state: State, command: VoidMarket, context: Context) -> Settled:
     """Pay every share the mean price of its outcome over the policy's window before the close.
 
-    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition.
+    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, BalanceTooLarge.
     """
     market = _require_settler(state, context, command.market)
     trades = [trade for _, trade in state.whole(TRADES, market.market)]

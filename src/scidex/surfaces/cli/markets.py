@@ -131,17 +131,7 @@ def buy(
     key: Key = None,
 ) -> views.OrderReceipt:
     """Buy shares of an outcome, by --shares or by --spend."""
-    receipt = place_order(
-        tx,
-        market=market,
-        outcome=outcome,
-        side="buy",
-        shares=shares_of(shares, "shares"),
-        spend=shares_of(spend, "spend"),
-        limit_price=views.limit_price_of(limit_price, "buy"),
-        key=key,
-    )
-    return views.order_receipt(find_market(tx, market), receipt)
+    return _ordered(tx, "buy", market, outcome, shares, spend, limit_price, key)
 
 
 @changes(markets, "sell")
@@ -154,13 +144,27 @@ def sell(
     key: Key = None,
 ) -> views.OrderReceipt:
     """Sell shares of an outcome."""
+    return _ordered(tx, "sell", market, outcome, shares, None, limit_price, key)
+
+
+def _ordered(
+    tx: Tx,
+    side: str,
+    market: str,
+    outcome: str,
+    shares: str | None,
+    spend: str | None,
+    limit_price: str | None,
+    key: str | None,
+) -> views.OrderReceipt:
     receipt = place_order(
         tx,
         market=market,
         outcome=outcome,
-        side="sell",
+        side=side,
         shares=shares_of(shares, "shares"),
-        limit_price=views.limit_price_of(limit_price, "sell"),
+        spend=shares_of(spend, "spend"),
+        limit_price=views.limit_price_of(limit_price, side),
         key=key,
     )
     return views.order_receipt(find_market(tx, market), receipt)
