@@ -3,6 +3,7 @@
 from scidex.ledger.actions import expire_due_holds, hold, issue, post, retire, transfer, void
 from scidex.ledger.model import (
     ACCOUNTS,
+    BUDGET,
     HOLDS,
     TRANSFERS,
     Account,
@@ -38,7 +39,16 @@ from scidex.ledger.model import (
     UnknownHold,
     VoidHold,
 )
-from scidex.ledger.rules import balance_of, issuance_of, move, open_account, require_spender, wallet_of
+from scidex.ledger.rules import (
+    balance_of,
+    issuance_of,
+    move,
+    open_account,
+    release,
+    require_spender,
+    set_aside,
+    wallet_of,
+)
 from scidex.ledger.store import (
     Entry,
     balance_at,
@@ -52,6 +62,7 @@ from scidex.ledger.store import (
 
 __all__ = [
     "ACCOUNTS",
+    "BUDGET",
     "HOLDS",
     "TRANSFERS",
     "Account",
@@ -101,8 +112,10 @@ __all__ = [
     "move",
     "open_account",
     "post",
+    "release",
     "require_spender",
     "retire",
+    "set_aside",
     "sums_by_unit",
     "transfer",
     "void",

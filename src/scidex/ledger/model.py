@@ -11,6 +11,7 @@ from scidex.core.machine import Table
 
 WALLET = "wallet"
 POOL = "pool"
+BUDGET = "budget"
 LEGS_MAX = 1000
 ISSUANCE = "issuance"
 RETIRED = "retired"
@@ -44,7 +45,10 @@ class AccountKey(NamedTuple):
 
 
 class Account(NamedTuple):
-    """A balance in parts, of which `held` is set aside. Only an issuance account may be below zero."""
+    """A balance in parts, of which `held` is set aside.
+
+    Only an issuance account and a budget in debt may be below zero.
+    """
 
     owner: str
     purpose: str

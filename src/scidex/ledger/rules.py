@@ -10,6 +10,7 @@ from scidex.core.names import check_name
 from scidex.core.units import MAX_AMOUNT, brief, check_amount, format_amount, unit_named
 from scidex.ledger.model import (
     ACCOUNTS,
+    BUDGET,
     HOLDS,
     HOUSE_OWNER,
     ISSUANCE,
@@ -61,10 +62,21 @@ def issuance_of(unit: str) -> AccountKey:
     return AccountKey(HOUSE_OWNER, ISSUANCE, unit)
 
 
-def move(state: State, context: Context, debit: AccountKey, credit: AccountKey, amount: int, reason: str) -> None:
+def move(
+    state: State,
+    context: Context,
+    debit: AccountKey,
+    credit: AccountKey,
+    amount: int,
+    reason: str,
+    *,
+    overdraft: bool = False,
+) -> None:
     """Move `amount` parts: the one statement through which every balance of the house changes.
 
-    The credit account comes to be if it is not there; whether the actor may spend is the caller's to see.
+    The credit account comes to be if it is not there; whether the actor may spend is the caller's to see. `overdraft`
+    takes what a budget has used already though it is not there, also out of what is set aside: the account is then in
+    debt, which the next payment into it repays by itself.
     Refuses: SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge.
     """
     if debit == credit:
@@ -74,14 +86,15 @@ def move(state: State, context: Context, debit: AccountKey, credit: AccountKey, 
     assert amount > 0, amount
     source = state.get(ACCOUNTS, debit)
     issued = debit == issuance_of(debit.unit)
+    assert not overdraft or debit.purpose == BUDGET, debit
     if source is None:
-        if not issued:
+        if not issued and not overdraft:
             raise UnknownAccount(account=str(debit))
         source = Account(*debit)
     target = state.get(ACCOUNTS, credit) or Account(*credit)
     source_balance = source.balance - amount
     target_balance = target.balance + amount
-    if source_balance < source.held and not issued:
+    if source_balance < source.held and not issued and not overdraft:
         raise _insufficient(source, amount)
     if target_balance > MAX_AMOUNT or source_balance < -MAX_AMOUNT:
         raise _too_large(debit if source_balance < -MAX_AMOUNT else credit)
@@ -103,6 +116,26 @@ def move(state: State, context: Context, debit: AccountKey, credit: AccountKey, 
             reason,
         ),
     )
+
+
+def set_aside(state: State, account: AccountKey, amount: int) -> None:
+    """Keep `amount` parts of an account from being spent, until `release`; what for is the caller's to write down.
+
+    Refuses: UnknownAccount, InsufficientFunds.
+    """
+    found = state.get(ACCOUNTS, account)
+    if found is None:
+        raise UnknownAccount(account=str(account))
+    if found.balance - found.held < amount:
+        raise _insufficient(found, amount)
+    state.put(ACCOUNTS, account, Account(*account, found.balance, found.held + amount))
+
+
+def release(state: State, account: AccountKey, amount: int) -> None:
+    """Let go of what was set aside."""
+    found = state.get(ACCOUNTS, account)
+    assert found is not None and found.held >= amount, (account, amount)
+    state.put(ACCOUNTS, account, Account(*account, found.balance, found.held - amount))
 
 
 def open_account(state: State, account: AccountKey) -> None:
@@ -221,12 +254,7 @@ def place_hold(state: State, command: PlaceHold, context: Context) -> HoldReceip
     require_open_to_all(command.debit)
     require_spender(state, context, command.debit)
     _require_payee(state, command.credit)
-    account = state.get(ACCOUNTS, command.debit)
-    if account is None:
-        raise UnknownAccount(account=str(command.debit))
-    if account.available < command.amount:
-        raise _insufficient(account, command.amount)
-    state.put(ACCOUNTS, command.debit, account._replace(held=account.held + command.amount))
+    set_aside(state, command.debit, command.amount)
     hold = Hold(
         hold=f"h{context.number}",
         debit=command.debit,
@@ -257,7 +285,7 @@ def post_hold(state: State, command: PostHold, context: Context) -> HoldReceipt:
     amount = hold.amount if command.amount is None else check_amount(command.amount, unit)
     if amount > hold.amount:
         raise PostAboveHold(hold=hold.hold, amount=format_amount(hold.amount, unit), asked=format_amount(amount, unit))
-    _release(state, hold)
+    release(state, hold.debit, hold.amount)
     move(state, context, hold.debit, hold.credit, amount, hold.reason)
     return _end(state, context, hold, "posted", amount)
 
@@ -265,7 +293,7 @@ def post_hold(state: State, command: PostHold, context: Context) -> HoldReceipt:
 def void_hold(state: State, command: VoidHold, context: Context) -> HoldReceipt:
     """Release all of a hold. Refuses: UnknownHold, NotYourHold, UnknownActor, HoldEnded."""
     hold = _pending(state, context, command.hold)
-    _release(state, hold)
+    release(state, hold.debit, hold.amount)
     return _end(state, context, hold, "voided", 0)
 
 
@@ -274,7 +302,7 @@ def expire_hold(state: State, command: ExpireHold, context: Context) -> HoldRece
     hold = _pending(state, None, command.hold)
     if hold.expires_at > context.now:
         raise HoldNotDue(hold=hold.hold, expires_at=hold.expires_at.isoformat())
-    _release(state, hold)
+    release(state, hold.debit, hold.amount)
     return _end(state, context, hold, "expired", 0)
 
 
@@ -290,12 +318,6 @@ def _pending(state: State, ended_by: Context | None, name: str) -> Hold:
     if hold.state != "pending":
         raise HoldEnded(hold=name, state=hold.state)
     return hold
-
-
-def _release(state: State, hold: Hold) -> None:
-    account = state.get(ACCOUNTS, hold.debit)
-    assert account is not None and account.held >= hold.amount, hold
-    state.put(ACCOUNTS, hold.debit, account._replace(held=account.held - hold.amount))
 
 
 def _end(state: State, context: Context, hold: Hold, how: str, posted: int) -> HoldReceipt:
