@@ -1,0 +1,191 @@
+"""Metering: what was used, of which resource, by whom, for what, at what price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from scidex.core.errors import Invalid, Refused
+from scidex.core.machine import Table
+from scidex.entities import EntityKey
+
+TIERS = ("reasoning", "standard", "batch")
+"""Tiers of models, the dearest first."""
+RESOURCE_OF: dict[str, tuple[str, str | None]] = {
+    "llm_reasoning": ("llm_tokens", "reasoning"),
+    "llm_standard": ("llm_tokens", "standard"),
+    "llm_batch": ("llm_tokens", "batch"),
+    "cpu_seconds": ("cpu_seconds", None),
+    "storage_gb_hours": ("storage_gb_hours", None),
+    "api_calls": ("api_calls", None),
+}
+"""Every unit that is metered, with its resource class and, for LLM tokens, its tier."""
+STORE_BYTES_MAX = 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEvent:
+    """Something that was used, in parts of its unit, at a time; counted once under its own id `event`.
+
+    Input and output tokens sum to the amount: output includes reasoning, input includes what was read from a cache
+    (`cached_tokens`) and written to it. `usd` is in parts, None where nobody knows the price.
+    """
+
+    unit: str
+    amount: int
+    used_at: datetime
+    event: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    usd: int | None = None
+    price_source: str | None = None
+    work: str | None = None
+    context: str | None = None
+    source: str = "api"
+
+
+class UsageKey(NamedTuple):
+    """The journal number of the command that recorded the usage, and which of its events this is."""
+
+    number: int
+    line: int
+
+
+class UsageRow(NamedTuple):
+    """A row of `resource_usage`: an event with who used it for which entity, and its class of resource."""
+
+    number: int
+    line: int
+    recorded_at: datetime
+    entity: EntityKey
+    actor: str
+    reservation: str | None
+    unit: str
+    amount: int
+    used_at: datetime
+    event: str | None
+    model: str | None
+    provider: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    usd: int | None
+    price_source: str | None
+    work: str | None
+    context: str | None
+    source: str
+    resource: str
+    tier: str | None
+
+
+class StoreKey(NamedTuple):
+    """Where an entity stores something: a bucket, a folder, a database."""
+
+    entity_type: str
+    entity_id: str
+    store: str
+
+
+class StoreRow(NamedTuple):
+    """The bytes stored since the last observation, and what that one left below one part of a GB-hour."""
+
+    entity_type: str
+    entity_id: str
+    store: str
+    size: int
+    since: datetime
+    remainder: int
+
+
+class Price(NamedTuple):
+    """What usage costs, in parts of a dollar rounded up, and who says so; None and None where nobody knows."""
+
+    usd: int | None
+    source: str | None
+
+
+STORES: Table[StoreKey, StoreRow] = Table("storage_size", rank=86)
+EVENTS: Table[str, int] = Table("usage_event", rank=92)
+"""From an event's id to the journal number that counted it."""
+USAGE: Table[UsageKey, UsageRow] = Table("resource_usage", rank=93, append_only=True)
+
+
+class IntakeCharge(NamedTuple):
+    """What an intake used of one unit, for one entity, by one actor: sums of its rows, in parts.
+
+    `unpriced` counts the rows without a price.
+    """
+
+    entity_type: str
+    entity_id: str
+    actor: str
+    unit: str
+    amount: int
+    usd: int
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeUsage:
+    """Take in many rows of usage at once: the rows stand beside the journal, which keeps their fingerprint and sums."""
+
+    rows: int
+    digest: str
+    charges: tuple[IntakeCharge, ...]
+
+
+class UnknownResource(Invalid):
+    """{unit!r} is not metered; use one of {known}."""
+
+
+class UnknownTier(Invalid):
+    """There is no tier {tier!r}; use one of {known}."""
+
+
+class UnknownModel(Invalid):
+    """No tier is known for the model {model!r}; name its tier, or add a pattern to model_tiers of the policy."""
+
+
+class TokensDiffer(Invalid):
+    """{input_tokens} input and {output_tokens} output tokens do not make the amount of {amount}; give both, or none."""
+
+
+class TokensMisplaced(Invalid):
+    """{unit} is not counted in LLM tokens; leave input and output tokens out, or use an llm unit."""
+
+
+class CachedAboveInput(Invalid):
+    """{cached} tokens read from or written to a cache are more than the {input_tokens} of the input; the input includes
+    them."""
+
+
+class TimestampInvalid(Invalid):
+    """{given} is no moment in time; give date, time and time zone, such as 2026-01-31T12:00:00Z."""
+
+
+class TimestampInFuture(Invalid):
+    """{used_at} is {skew_s} s ahead of our clock, more than the {most_s} s allowed; set the clock of who reports."""
+
+
+class TimestampTooOld(Invalid):
+    """{used_at} is more than {most_days} days ago; usage this old is not taken any more. Have an operator raise
+    usage_oldest_days of the policy."""
+
+
+class StoreSizeInvalid(Invalid):
+    """{given} bytes is not a size; give a whole number from 0 to {most}."""
+
+
+class ObservationTooEarly(Refused):
+    """{store} was observed at {since} already, and this observation is of {at}; report observations in order."""
+
+
+class PriceUnknown(Refused):
+    """Nobody knows the price of {model!r}; state a bound in usd, or have its price added to model_prices of the
+    policy."""

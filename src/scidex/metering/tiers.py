@@ -1,0 +1,72 @@
+"""Which tier a model is in: patterns of the policy, the longest that fits decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+from scidex.metering.model import RESOURCE_OF, TIERS, UnknownModel, UnknownTier
+from scidex.policy import Policy
+
+_UNIT_OF = {tier: unit for unit, (_, tier) in RESOURCE_OF.items() if tier is not None}
+
+
+def tier_of(model: str, policy: Policy) -> str:
+    """The tier of a model, with or without the provider before it, in any case.
+
+    Of patterns of one length the one in the dearer tier decides. Refuses: UnknownModel (if the policy says so).
+
+    >>> [tier_of(model, Policy()) for model in ("o3", "openai/GPT-5-mini", "gpt-4o:batch", "never heard of")]
+    ['reasoning', 'standard', 'batch', 'standard']
+    """
+    tier = _matched(model, tuple(policy.model_tiers.items())) or policy.unknown_model_tier
+    if tier is None:
+        raise UnknownModel(model=model)
+    return tier
+
+
+@lru_cache(maxsize=4096)
+def _matched(model: str, tiers: tuple[tuple[str, tuple[str, ...]], ...]) -> str | None:
+    """The tiers come as a dictionary, whose order a database does not keep, so it must not matter."""
+    names = tuple(_names(model.lower()))
+    fits = (
+        (-len(pattern), _dearness(tier), tier)
+        for tier, patterns in tiers
+        for pattern in patterns
+        if any(fnmatchcase(name, pattern.lower()) for name in names)
+    )
+    return min(fits, default=(0, 0, None))[2]
+
+
+def _names(model: str) -> Iterator[str]:
+    """`a/b/c`, `b/c`, `c`."""
+    yield model
+    while "/" in model:
+        model = model.partition("/")[2]
+        yield model
+
+
+def _dearness(tier: str) -> int:
+    return TIERS.index(tier) if tier in TIERS else len(TIERS)
+
+
+def unit_of_tier(tier: str) -> str:
+    """The unit in which LLM tokens of this tier are counted. Refuses: UnknownTier.
+
+    >>> unit_of_tier("reasoning")
+    'llm_reasoning'
+    """
+    try:
+        return _UNIT_OF[tier]
+    except (KeyError, TypeError):
+        raise UnknownTier(tier=tier, known=", ".join(TIERS)) from None
+
+
+def tier_of_unit(unit: str) -> str | None:
+    """The tier whose LLM tokens the unit counts; None for other units.
+
+    >>> tier_of_unit("llm_batch"), tier_of_unit("cpu_seconds")
+    ('batch', None)
+    """
+    return RESOURCE_OF.get(unit, ("", None))[1]
