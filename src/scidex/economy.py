@@ -21,7 +21,7 @@ from scidex.core.seal import seal
 from scidex.core.settings import Settings, load_settings
 from scidex.exchange.bounties import expire_due_bounties
 from scidex.ledger import expire_due_holds
-from scidex.policy import HOUSE, EnactPolicy, Policy, current, has_any
+from scidex.policy import HOUSE, EnactPolicy, Policy, has_any
 
 Outcome = TypeVar("Outcome")
 log = structlog.get_logger("scidex")
@@ -74,14 +74,14 @@ class Economy:
 
     def perform(self, requests: Sequence[Request], *, dry_run: bool = False) -> list[Receipt[Any] | Refusal]:
         """Carry out a batch of commands in one transaction: one answer per request, refused ones refuse alone."""
-        return self.run(lambda tx: perform(tx, requests, *current(tx)), dry_run=dry_run)
+        return self.run(lambda tx: perform(tx, requests), dry_run=dry_run)
 
     def perform_all(self, requests: Sequence[Request]) -> list[Receipt[Any]]:
         """Carry out a batch whole: the first refusal is raised and nothing of the batch has happened."""
 
         def work(tx: Tx) -> list[Receipt[Any]]:
             receipts = []
-            for answer in perform(tx, requests, *current(tx)):
+            for answer in perform(tx, requests):
                 if isinstance(answer, Refusal):
                     raise answer
                 receipts.append(answer)

@@ -59,9 +59,8 @@ def test_a_transaction_that_is_still_open_holds_the_seal_back_and_nothing_is_los
 
     def slow(tx):
         from scidex.core.journal import perform
-        from scidex.policy import current
 
-        perform(tx, [Request(Issue(wallet_of("operator"), 5, "slow"), "operator")], *current(tx))
+        perform(tx, [Request(Issue(wallet_of("operator"), 5, "slow"), "operator")])
         # Another row with a higher number commits first; sealing it now would shut this one out.
         with economy.database._pool.connection() as other:
             other.execute(

@@ -9,7 +9,6 @@ from scidex.actors.rules import register
 from scidex.core.db import Tx
 from scidex.core.journal import Receipt, Request, perform_one
 from scidex.core.machine import Kind, Look, declare
-from scidex.policy import current
 
 REGISTER = declare(
     Kind(
@@ -30,4 +29,4 @@ def register_actor(
     Refuses: NameInvalid, ReservedName, UnknownSort, UnknownRole, RoleNeeded, UnknownActor, OperatorStays,
     KeyReused.
     """
-    return perform_one(tx, Request(RegisterActor(name, sort, tuple(roles)), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(RegisterActor(name, sort, tuple(roles)), tx.actor, key))

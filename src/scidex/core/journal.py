@@ -12,26 +12,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic_core import PydanticSerializationError
 
 from scidex.core.db import TextInvalid, Tx, columns
 from scidex.core.errors import Refusal, Refused
-from scidex.core.machine import Context, Kind, Look, NotLoaded, State, Table, Whole, decide, kind_named, kind_of
+from scidex.core.machine import Change, Context, Kind, Look, NotLoaded, State, Table, Whole, decide, kind_named, kind_of
 from scidex.core.names import check_name
 
 Result = TypeVar("Result")
+PolicySource = Callable[[Tx], Callable[[], tuple[Any, int]]]
+"""Asks for the policy in force and its version, and returns what fetches the answer."""
+_CHUNK = 200
+"""Commands decided between two deliveries of rows: the database writes them while the next are decided."""
 
 
 class KeyReused(Refused):
     """The idempotency key {key!r} was used for another command (journal number {number}); use a new key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A command with who asks for it and the key under which it happens at most once."""
 
     command: object
@@ -39,8 +42,7 @@ class Request:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt(Generic[Result]):
+class Receipt(NamedTuple, Generic[Result]):
     """What a command did. `repeated` says that its key had been used before and this is the first answer again."""
 
     number: int
@@ -98,7 +100,15 @@ def bind(
     BINDINGS[table] = Binding(load, load_groups, look, insert, update, scan)
 
 
-def perform(tx: Tx, requests: Sequence[Request], policy: Any, policy_version: int) -> list[Receipt[Any] | Refusal]:
+_policy_source: list[PolicySource] = []
+
+
+def bind_policy(source: PolicySource) -> None:
+    """Tie the policy that decisions are made under to its statement."""
+    _policy_source[:] = [source]
+
+
+def perform(tx: Tx, requests: Sequence[Request], *unused: Any) -> list[Receipt[Any] | Refusal]:
     """Carry out a batch in the open transaction: one answer per request, in order.
 
     The same actor and key with the same command returns the first receipt. Refuses, each request alone: KeyReused,
@@ -108,7 +118,7 @@ def perform(tx: Tx, requests: Sequence[Request], policy: Any, policy_version: in
     asked = [_asked(request) for request in requests]
     while len(answers) < len(asked):
         # One pass does them all, unless a command needs rows that an earlier one of the batch has only just named.
-        answers += _one_pass(tx, asked[len(answers) :], policy, policy_version)
+        answers += _one_pass(tx, asked[len(answers) :])
     return answers
 
 
@@ -137,45 +147,50 @@ def _asked(request: Request) -> _Asked:
     return _Asked(request, kind, body, None)
 
 
-def _one_pass(tx: Tx, batch: Sequence[_Asked], policy: Any, policy_version: int) -> list[Receipt[Any] | Refusal]:
+def _one_pass(tx: Tx, batch: Sequence[_Asked]) -> list[Receipt[Any] | Refusal]:
     """Load, decide and store the batch, or as much of it as what was loaded allows: at least one command."""
-    state = _load(tx, batch)
-    numbers, known = _draw_numbers(tx, batch)
+    policy_asked = _policy_source[0](tx)
+    state, numbers, known = _load(tx, batch)
+    policy, version = policy_asked()
+    now = tx.now
     answers: list[Receipt[Any] | Refusal] = []
     entries: list[Entry] = []
     for asked, number in zip(batch, numbers, strict=True):
-        if asked.kind is None:
-            assert asked.refusal is not None
-            answers.append(asked.refusal)
-            continue
-        request, kind = asked.request, asked.kind
-        first = known.get((request.actor, request.key)) if request.key is not None else None
-        if first is not None:
-            answers.append(_first_answer(first, kind, asked.body))
-            continue
-        context = Context(request.actor, tx.now, policy, policy_version, number)
-        try:
-            result = decide(state, request.command, context)
-        except Refusal as refusal:
+        request, kind, body, refusal = asked
+        if kind is None:
+            assert refusal is not None
             answers.append(refusal)
+            continue
+        command, actor, key = request
+        first = known.get((actor, key)) if key is not None else None
+        if first is not None:
+            answers.append(_first_answer(first, kind, body))
+            continue
+        try:
+            result = decide(state, kind, command, Context(actor, now, policy, version, number))
+        except Refusal as refused:
+            answers.append(refused)
             continue
         except NotLoaded:
             if not answers:
                 raise
             break
-        receipt = kind.encode_result(result)
-        entry = Entry(number, tx.now, request.actor, request.key, kind.name, policy_version, asked.body, receipt)
+        entry = Entry(number, now, actor, key, kind.name, version, body, kind.encode_result(result))
         entries.append(entry)
-        if request.key is not None:
-            known[request.actor, request.key] = entry
-        answers.append(Receipt(number, tx.now, kind.name, request.actor, result))
-    _store(tx, state, entries)
+        if key is not None:
+            known[actor, key] = entry
+        answers.append(Receipt(number, now, kind.name, actor, result))
+        if len(entries) == _CHUNK:
+            _append(tx, state, entries)
+            entries = []
+    _append(tx, state, entries)
+    _store(tx, state)
     return answers
 
 
-def perform_one(tx: Tx, request: Request, policy: Any, policy_version: int) -> Receipt[Any]:
+def perform_one(tx: Tx, request: Request, *unused: Any) -> Receipt[Any]:
     """A batch of one; its refusal is raised."""
-    (answer,) = perform(tx, [request], policy, policy_version)
+    (answer,) = perform(tx, [request])
     if isinstance(answer, Refusal):
         raise answer
     return answer
@@ -190,8 +205,7 @@ def receipt_of(entry: Entry) -> Receipt[Any]:
 def _first_answer(first: Entry, kind: Kind[Any, Any], body: str) -> Receipt[Any] | Refusal:
     if first.kind != kind.name or _as_asked(kind, first.command) != _as_asked(kind, body):
         return KeyReused(key=first.key, number=first.number)
-    receipt = receipt_of(first)
-    return Receipt(receipt.number, receipt.at, receipt.kind, receipt.actor, receipt.result, repeated=True)
+    return receipt_of(first)._replace(repeated=True)
 
 
 def _as_asked(kind: Kind[Any, Any], body: str) -> Any:
@@ -200,47 +214,90 @@ def _as_asked(kind: Kind[Any, Any], body: str) -> Any:
     return {name: value for name, value in json.loads(body).items() if name not in kind.gathered}
 
 
-def _load(tx: Tx, batch: Sequence[_Asked]) -> State:
+Numbers = list[int]
+Known = dict[tuple[str, str | None], Entry]
+
+
+def _load(tx: Tx, batch: Sequence[_Asked]) -> tuple[State, Numbers, Known]:
+    """Lock and load what the batch touches, then draw its numbers and look up its keys.
+
+    Tables follow each other in one round trip until one cannot say its keys before the rows of an earlier one are here.
+    """
     state = State(complete=False)
-    tables = {table for asked in batch if asked.kind is not None for table in asked.kind.touches}
-    for table in sorted(tables, key=lambda table: table.rank):
-        keys, looks, groups = _touched(table, batch, state)
-        binding = BINDINGS[table]
-        if groups:
-            assert binding.load_groups is not None, f"{table} cannot be loaded by group"
-            for key, row in binding.load_groups(tx, sorted(groups)):
-                state.place(table, key, row)
-        # What is changed is locked for it at once: a lock that grows later is a deadlock between two that do the same.
-        for wanted, load in ((keys, binding.load), (looks - keys, binding.look or binding.load)):
-            for key in wanted:
-                if not state.holds(table, key):
-                    state.place(table, key, None)
-            if wanted:
-                assert load is not None, f"{table} cannot be loaded by key"
-                for key, row in load(tx, sorted(wanted)):
-                    state.place(table, key, row)
-    return state
+    by_kind: dict[Kind[Any, Any], list[Request]] = {}
+    for asked in batch:
+        if asked.kind is not None:
+            by_kind.setdefault(asked.kind, []).append(asked.request)
+    waiting = sorted({table for kind in by_kind for table in kind.touches}, key=lambda table: table.rank)
+    drawn: Callable[[], tuple[Numbers, Known]] | None = None
+    while True:
+        loads: list[Callable[[State], None]] = []
+        while waiting:
+            try:
+                touched = _touched(waiting[0], by_kind, state)
+            except NotLoaded:
+                if not loads:
+                    raise
+                break
+            table = waiting.pop(0)
+            loads += _send(tx, table, *touched)
+        if loads:
+            drawn = None  # numbers come after the locks
+        # For one command a round trip saved is worth a number drawn in vain.
+        if drawn is None and (not waiting or len(batch) == 1):
+            drawn = _draw(tx, batch)
+        for load in loads:
+            load(state)
+        if not waiting:
+            assert drawn is not None
+            return state, *drawn()
 
 
-def _touched(table: Table[Any, Any], batch: Sequence[_Asked], state: State) -> tuple[set[Any], set[Any], set[Any]]:
+def _touched(
+    table: Table[Any, Any], by_kind: Mapping[Kind[Any, Any], list[Request]], state: State
+) -> tuple[set[Any], set[Any], set[Any]]:
     """Keys to lock, keys to look at, and whole groups, of one table."""
     keys: set[Any] = set()
     looks: set[Any] = set()
     groups: set[Any] = set()
-    for asked in batch:
-        if asked.kind is None or table not in asked.kind.touches:
+    for kind, requests in by_kind.items():
+        touch = kind.touches.get(table)
+        if touch is None:
             continue
-        for key in asked.kind.touches[table](asked.request.command, asked.request.actor, state):
-            if isinstance(key, Whole):
-                groups.add(key.group)
-            elif isinstance(key, Look):
-                looks.add(key.key)
-            else:
-                keys.add(key)
+        for command, actor, _ in requests:
+            for key in touch(command, actor, state):
+                sort = key.__class__
+                if sort is Whole:
+                    groups.add(key.group)
+                elif sort is Look:
+                    looks.add(key.key)
+                else:
+                    keys.add(key)
     return keys, looks, groups
 
 
-_DRAW = "SELECT nextval('journal_number') FROM generate_series(1, %s)"
+def _send(
+    tx: Tx, table: Table[Any, Any], keys: set[Any], looks: set[Any], groups: set[Any]
+) -> Iterator[Callable[[State], None]]:
+    """Ask for the rows; what is returned enters them once they are here."""
+    binding = BINDINGS[table]
+    if groups:
+        assert binding.load_groups is not None, f"{table} cannot be loaded by group"
+        of_groups = binding.load_groups(tx, sorted(groups))
+        yield lambda state: state.place_groups(table, groups, of_groups)
+    # What is changed is locked for it at once: a lock that grows later is a deadlock between two that do the same.
+    for wanted, load in ((keys, binding.load), (looks - keys, binding.look or binding.load)):
+        if wanted:
+            assert load is not None, f"{table} cannot be loaded by key"
+            rows = load(tx, sorted(wanted))
+            yield partial(_enter, table, wanted, rows)
+
+
+def _enter(table: Table[Any, Any], wanted: set[Any], rows: Iterable[tuple[Any, Any]], state: State) -> None:
+    state.place_all(table, wanted, rows)
+
+
+_DRAW = "SELECT array_agg(nextval('journal_number')) FROM generate_series(1, %s)"
 _FIND_KEYS = """
 SELECT journal.number, at, journal.actor, journal.key, kind, policy, command, receipt
 FROM unnest(%s::text[], %s::text[]) AS asked (actor, key)
@@ -248,23 +305,22 @@ JOIN journal ON journal.actor = asked.actor AND journal.key = asked.key
 """
 
 
-def _draw_numbers(tx: Tx, batch: Sequence[_Asked]) -> tuple[list[int], dict[tuple[str, str | None], Entry]]:
+def _draw(tx: Tx, batch: Sequence[_Asked]) -> Callable[[], tuple[Numbers, Known]]:
     """Numbers for these commands, and the journal rows under their keys.
 
     Both come after the locks: whoever waited for the same rows now sees the winner's journal row, because each
     statement has its own snapshot. Numbers of refused commands stay unused, so numbers have gaps.
     """
-    asked = [(each.request.actor, each.request.key) for each in batch if each.kind is not None]
-    keyed = [(actor, key) for actor, key in asked if key is not None]
-    known: dict[tuple[str, str | None], Entry] = {}
-    with tx.connection.pipeline():
-        drawn = tx.execute(_DRAW, [len(batch)])
-        found = tx.execute(_FIND_KEYS, [[a for a, _ in keyed], [k for _, k in keyed]]) if keyed else None
-    numbers = [number for (number,) in drawn.fetchall()]
-    for row in found.fetchall() if found is not None else ():
-        entry = Entry(*row)
-        known[entry.actor, entry.key] = entry
-    return numbers, known
+    keyed = [each.request[1:] for each in batch if each.kind is not None and each.request.key is not None]
+    drawn = tx.execute(_DRAW, [len(batch)])
+    found = tx.execute(_FIND_KEYS, columns(keyed)) if keyed else None
+
+    def fetch() -> tuple[Numbers, Known]:
+        (numbers,) = drawn.fetchone() or ([],)
+        entries = [Entry._make(row) for row in found.fetchall()] if found is not None else []
+        return numbers, {(entry.actor, entry.key): entry for entry in entries}
+
+    return fetch
 
 
 _APPEND = """
@@ -275,15 +331,24 @@ SELECT * FROM unnest(
 """
 
 
-def _store(tx: Tx, state: State, entries: Sequence[Entry]) -> None:
+def _append(tx: Tx, state: State, entries: Sequence[Entry]) -> None:
+    """Store what later commands of the batch cannot change any more."""
     if not entries:
         return
-    with tx.connection.pipeline():
-        for table, change in state.take_changes().items():
-            binding = BINDINGS[table]
-            if change.new:
-                binding.insert(tx, change.new)
-            if change.old:
-                assert binding.update is not None, f"{table} is append-only"
-                binding.update(tx, change.old)
-        tx.execute(_APPEND, columns(entries))
+    tx.execute(_APPEND, columns(entries))
+    _write(tx, state.take_appended())
+
+
+def _store(tx: Tx, state: State) -> None:
+    """Store every row as the batch leaves it."""
+    _write(tx, state.take_changes())
+
+
+def _write(tx: Tx, changes: Mapping[Table[Any, Any], Change]) -> None:
+    for table, change in changes.items():
+        binding = BINDINGS[table]
+        if change.new:
+            binding.insert(tx, change.new)
+        if change.old:
+            assert binding.update is not None, f"{table} is append-only"
+            binding.update(tx, change.old)

@@ -78,6 +78,17 @@ class Change(NamedTuple):
     old: dict[Any, Any]
 
 
+class _Rows:
+    """The rows of one table, what was there before the commands since the last `take_changes`, and its groups."""
+
+    __slots__ = ("before", "groups", "rows")
+
+    def __init__(self) -> None:
+        self.rows: dict[Any, Any] = {}
+        self.before: dict[Any, bool] = {}
+        self.groups: dict[Hashable, set[Any]] = {}
+
+
 class State:
     """Rows by table and key, with an undo log so that a refused command leaves no trace.
 
@@ -87,15 +98,13 @@ class State:
 
     def __init__(self, *, complete: bool) -> None:
         self._complete = complete
-        self._rows: dict[Table[Any, Any], dict[Any, Any]] = {}
-        self._groups: dict[Table[Any, Any], dict[Hashable, set[Any]]] = {}
-        self._undo: list[tuple[Table[Any, Any], Any, Any]] = []
-        self._before: dict[tuple[Table[Any, Any], Any], bool] = {}
+        self._tables: dict[Table[Any, Any], _Rows] = {}
+        self._undo: list[tuple[Table[Any, Any], Any, Any, bool]] = []
 
     def get(self, table: Table[Key, Row], key: Key) -> Row | None:
         """The row, or None where there is none."""
         try:
-            row: Row | None = self._rows[table][key]
+            row: Row | None = self._tables[table].rows[key]
         except KeyError:
             if not self._complete and not table.append_only:
                 raise NotLoaded(f"{table} {key!r} was read but not loaded") from None
@@ -104,54 +113,104 @@ class State:
 
     def put(self, table: Table[Key, Row], key: Key, row: Row) -> None:
         """Write a row; undone if the command is refused after all."""
-        rows = self._rows.setdefault(table, {})
-        self._undo.append((table, key, rows.get(key)))
+        found = self._tables.get(table) or self._of(table)
+        rows = found.rows
+        old = rows.get(key)
+        first = key not in found.before
+        if first:
+            found.before[key] = old is not None
+        self._undo.append((table, key, old, first))
         rows[key] = row
-        if table.group is not None:
-            self._groups.setdefault(table, {}).setdefault(table.group(key), set()).add(key)
+        if table.group is not None and old is None:
+            self._join(found, table.group(key), key)
 
     def place(self, table: Table[Key, Row], key: Key, row: Row | None) -> None:
         """Enter a row, or the knowledge that there is none, as loaded."""
-        self._rows.setdefault(table, {})[key] = row
-        if table.group is not None and row is not None:
-            self._groups.setdefault(table, {}).setdefault(table.group(key), set()).add(key)
+        self._of(table).rows[key] = row
+
+    def place_all(self, table: Table[Key, Row], asked: Iterable[Key], rows: Iterable[tuple[Key, Row]]) -> None:
+        """Enter the rows that were found of those asked for, and of the others that there is none."""
+        found = self._of(table).rows
+        found.update(rows)
+        for key in asked:
+            if key not in found:
+                found[key] = None
+
+    def place_groups(self, table: Table[Key, Row], groups: Iterable[Hashable], rows: Iterable[tuple[Key, Row]]) -> None:
+        """Enter every row of these groups as loaded."""
+        assert table.group is not None, table
+        found = self._of(table)
+        for group in groups:
+            found.groups.setdefault(group, set())
+        for key, row in rows:
+            found.rows[key] = row
+            found.groups[table.group(key)].add(key)
 
     def holds(self, table: Table[Key, Row], key: Key) -> bool:
-        """Whether this row is here."""
-        return self._rows.get(table, {}).get(key) is not None
+        """Whether this row is here; like `get`, only of what was loaded."""
+        return self.get(table, key) is not None
 
     def whole(self, table: Table[Key, Row], group: Hashable) -> list[tuple[Key, Row]]:
         """Every row of a group with its key, in key order."""
-        keys: Any = self._groups.get(table, {}).get(group, ())
-        rows = self._rows.get(table, {})
-        return [(key, rows[key]) for key in sorted(keys) if rows[key] is not None]
+        found = self._of(table)
+        if not self._complete and group not in found.groups:
+            raise NotLoaded(f"{table} group {group!r} was read but not loaded")
+        keys: Any = found.groups.get(group, ())
+        return [(key, found.rows[key]) for key in sorted(keys) if found.rows[key] is not None]
 
     def rows(self, table: Table[Key, Row]) -> dict[Key, Row]:
         """Every row that there is of a table, by key."""
-        return {key: row for key, row in self._rows.get(table, {}).items() if row is not None}
+        return {key: row for key, row in self._of(table).rows.items() if row is not None}
 
     def keep(self) -> None:
         """End a command that was accepted."""
-        for table, key, row in self._undo:
-            self._before.setdefault((table, key), row is not None)
         self._undo.clear()
 
     def undo(self) -> None:
         """End a command that was refused: every row is as it was before."""
-        for table, key, row in reversed(self._undo):
-            self._rows[table][key] = row
-            if row is None and table.group is not None:
-                self._groups[table][table.group(key)].discard(key)
+        for table, key, row, first in reversed(self._undo):
+            found = self._tables[table]
+            found.rows[key] = row
+            if first:
+                del found.before[key]
+            if row is None and table.group is not None and (group := found.groups.get(table.group(key))) is not None:
+                group.discard(key)
         self._undo.clear()
 
     def take_changes(self) -> dict[Table[Any, Any], Change]:
         """What accepted commands wrote since the last call, by table in lock order."""
-        changes: dict[Table[Any, Any], Change] = {}
-        for (table, key), existed in self._before.items():
-            change = changes.setdefault(table, Change({}, {}))
-            (change.old if existed else change.new)[key] = self._rows[table][key]
-        self._before.clear()
-        return dict(sorted(changes.items(), key=lambda entry: entry[0].rank))
+        return {table: self._taken(table) for table in sorted(self._tables, key=_rank) if self._tables[table].before}
+
+    def take_appended(self) -> dict[Table[Any, Any], Change]:
+        """The same of the append-only tables alone: rows that nothing later in the batch can change."""
+        found = [table for table in self._tables if table.append_only and self._tables[table].before]
+        return {table: self._taken(table) for table in sorted(found, key=_rank)}
+
+    def _taken(self, table: Table[Any, Any]) -> Change:
+        found = self._tables[table]
+        rows, change = found.rows, Change({}, {})
+        for key, existed in found.before.items():
+            (change.old if existed else change.new)[key] = rows[key]
+        found.before = {}
+        return change
+
+    def _of(self, table: Table[Any, Any]) -> _Rows:
+        found = self._tables.get(table)
+        if found is None:
+            found = self._tables[table] = _Rows()
+        return found
+
+    def _join(self, found: _Rows, group: Hashable, key: Any) -> None:
+        # Over PostgreSQL only the groups that were loaded are kept: of the others this row would not be the whole.
+        members = found.groups.get(group)
+        if members is not None:
+            members.add(key)
+        elif self._complete:
+            found.groups[group] = {key}
+
+
+def _rank(table: Table[Any, Any]) -> int:
+    return table.rank
 
 
 @dataclass(slots=True)
@@ -176,7 +235,7 @@ Touch = Callable[[Any, str, State], Iterable[Any]]
 """(command, actor, state loaded so far) -> keys, or `Whole` groups, that the command reads or writes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind(Generic[Command, Result]):
     """A kind of command."""
 
@@ -242,9 +301,8 @@ def kind_named(name: str) -> Kind[Any, Any]:
         raise UnknownCommand(name=name) from None
 
 
-def decide(state: State, command: object, context: Context[Any]) -> Any:
+def decide(state: State, kind: Kind[Command, Result], command: Command, context: Context[Any]) -> Result:
     """Apply one command: its result, with its changes kept; or its refusal, with the state as it was."""
-    kind = kind_of(command)
     try:
         result = kind.decide(state, command, context)
     except BaseException:

@@ -7,7 +7,6 @@ from scidex.core.journal import Receipt, Request, perform_one
 from scidex.core.machine import Kind, declare
 from scidex.entities.model import ENTITIES, EntityKey, EntityRegistered, RegisterEntity
 from scidex.entities.rules import register
-from scidex.policy import current
 
 REGISTER = declare(
     Kind(
@@ -24,4 +23,4 @@ def register_entity(
     tx: Tx, *, entity_type: str, entity_id: str, title: str, key: str | None = None
 ) -> Receipt[EntityRegistered]:
     """Enter a thing under research. Refuses: NameInvalid, EntityTypeInvalid, EntityExists, KeyReused."""
-    return perform_one(tx, Request(RegisterEntity(entity_type, entity_id, title), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(RegisterEntity(entity_type, entity_id, title), tx.actor, key))

@@ -39,6 +39,7 @@ class World:
         assert set(TABLES) == set(BINDINGS), "every table of the state is in the world"
         self.state = State(complete=True)
         self.number = 0
+        self._newest = 0
         self._keys: dict[tuple[str, str], tuple[str, Receipt[Any]]] = {}
 
     def policy(self, version: int) -> Policy:
@@ -48,7 +49,7 @@ class World:
 
     def newest_policy(self) -> int:
         """The version in force."""
-        return max(self.state.rows(POLICIES), default=0)
+        return self._newest
 
     def apply(
         self,
@@ -73,8 +74,11 @@ class World:
         number = self.number + 1 if number is None else number
         version = self.newest_policy() if policy_version is None else policy_version
         context = Context(actor, now, self.policy(version), version, number)
-        result = decide(self.state, command, context)
-        self.number = max(self.number, number)
+        result = decide(self.state, kind, command, context)
+        if number > self.number:
+            self.number = number
+        if kind.command is EnactPolicy:
+            self._newest = max(self.state.rows(POLICIES))
         receipt = Receipt(number, now, kind.name, actor, result)
         if key is not None:
             self._keys[actor, key] = (kind.name + kind.encode(command), receipt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scidex.actors import ACTORS
@@ -28,20 +28,20 @@ from scidex.ledger.model import (
     VoidHold,
 )
 from scidex.ledger.store import due_holds
-from scidex.policy import current
 
 
-def _to_spend(actor: str, debits: Iterable[AccountKey], credits: Iterable[AccountKey], state: State) -> Iterator[Look]:
+def _to_spend(actor: str, debits: Iterable[AccountKey], credits: Iterable[AccountKey], state: State) -> list[Look]:
     """The actors to look at: whoever spends from another's account, and whoever is paid for the first time.
 
     An owner who pays into accounts that are there needs no look, which keeps actors off the hot path.
     """
-    if any(debit.owner != f"actor:{actor}" for debit in debits):
-        yield Look(actor)
+    own = f"actor:{actor}"
+    looks = [Look(actor) for debit in debits if debit.owner != own]
     for credit in credits:
         # Accounts stand before actors in the order of locks, so what is not there is known by now.
-        if credit.owner.startswith("actor:") and not state.holds(ACCOUNTS, credit):
-            yield Look(credit.owner.partition(":")[2])
+        if not state.holds(ACCOUNTS, credit) and credit.owner.startswith("actor:"):
+            looks.append(Look(credit.owner.partition(":")[2]))
+    return looks
 
 
 def _hold_actor(command: PostHold | VoidHold, actor: str, state: State) -> tuple[Look, ...]:
@@ -62,9 +62,9 @@ TRANSFER = declare(
         rules.transfer,
         {
             ACTORS: lambda command, actor, state: _to_spend(
-                actor, (leg.debit for leg in command.legs), (leg.credit for leg in command.legs), state
+                actor, [leg.debit for leg in command.legs], [leg.credit for leg in command.legs], state
             ),
-            ACCOUNTS: lambda command, actor, state: (side for leg in command.legs for side in (leg.debit, leg.credit)),
+            ACCOUNTS: lambda command, actor, state: [side for leg in command.legs for side in (leg.debit, leg.credit)],
             TRANSFERS: lambda command, actor, state: (),
         },
     )
@@ -113,7 +113,7 @@ def transfer(tx: Tx, *, legs: Sequence[Leg], reason: str, key: str | None = None
     NotYourAccount, UnknownActor, SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, BalanceTooLarge,
     KeyReused.
     """
-    return perform_one(tx, Request(Transfer(tuple(legs), reason), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(Transfer(tuple(legs), reason), tx.actor, key))
 
 
 def issue(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None) -> Receipt[Moved]:
@@ -122,7 +122,7 @@ def issue(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | N
     Refuses: RoleNeeded, UnknownActor, UnknownUnit, HouseAccount, NameInvalid, AmountNotPositive, AmountTooLarge,
     SameAccount, BalanceTooLarge, KeyReused.
     """
-    return perform_one(tx, Request(Issue(account, amount, reason), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(Issue(account, amount, reason), tx.actor, key))
 
 
 def retire(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | None = None) -> Receipt[Moved]:
@@ -131,7 +131,7 @@ def retire(tx: Tx, *, account: AccountKey, amount: int, reason: str, key: str | 
     Refuses: RoleNeeded, UnknownActor, UnknownUnit, HouseAccount, NotYourAccount, NameInvalid, AmountNotPositive,
     AmountTooLarge, SameAccount, UnknownAccount, InsufficientFunds, KeyReused.
     """
-    return perform_one(tx, Request(Retire(account, amount, reason), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(Retire(account, amount, reason), tx.actor, key))
 
 
 def hold(
@@ -150,7 +150,7 @@ def hold(
     NotYourAccount, UnknownActor, SameAccount, UnitsDiffer, UnknownAccount, InsufficientFunds, KeyReused.
     """
     command = PlaceHold(debit, credit, amount, seconds, reason)
-    return perform_one(tx, Request(command, tx.actor, key), *current(tx))
+    return perform_one(tx, Request(command, tx.actor, key))
 
 
 def post(tx: Tx, *, hold: str, amount: int | None = None, key: str | None = None) -> Receipt[HoldReceipt]:
@@ -159,17 +159,17 @@ def post(tx: Tx, *, hold: str, amount: int | None = None, key: str | None = None
     Refuses: UnknownHold, NotYourHold, UnknownActor, HoldEnded, HoldExpired, AmountNotPositive, AmountTooLarge,
     PostAboveHold, BalanceTooLarge, KeyReused.
     """
-    return perform_one(tx, Request(PostHold(hold, amount), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(PostHold(hold, amount), tx.actor, key))
 
 
 def void(tx: Tx, *, hold: str, key: str | None = None) -> Receipt[HoldReceipt]:
     """Release what is held. Refuses: UnknownHold, NotYourHold, UnknownActor, HoldEnded, KeyReused."""
-    return perform_one(tx, Request(VoidHold(hold), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(VoidHold(hold), tx.actor, key))
 
 
 def expire_due_holds(tx: Tx, *, limit: int = 1000) -> list[Receipt[HoldReceipt]]:
     """Release the holds whose time is over; safe to run from several workers at once."""
     requests = [Request(ExpireHold(name), tx.actor) for name in due_holds(tx, limit=limit)]
-    answers = perform(tx, requests, *current(tx)) if requests else []
+    answers = perform(tx, requests) if requests else []
     # A refusal here means that somebody else ended the hold in between, which is what was wanted.
     return [answer for answer in answers if not isinstance(answer, Refusal)]

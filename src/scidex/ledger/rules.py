@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache, lru_cache
 
 from scidex.actors import ACTORS, RoleNeeded, require_role
 from scidex.core.machine import State
@@ -57,6 +58,7 @@ def wallet_of(actor: str, unit: str = "token") -> AccountKey:
     return AccountKey(f"actor:{actor}", WALLET, unit)
 
 
+@cache
 def issuance_of(unit: str) -> AccountKey:
     """The account that all value of a unit comes from; the only one that may be below zero."""
     return AccountKey(HOUSE_OWNER, ISSUANCE, unit)
@@ -71,8 +73,8 @@ def move(
     reason: str,
     *,
     overdraft: bool = False,
-) -> None:
-    """Move `amount` parts: the one statement through which every balance of the house changes.
+) -> tuple[int, int]:
+    """Move `amount` parts: the one statement through which every balance of the house changes; both balances after it.
 
     The credit account comes to be if it is not there; whether the actor may spend is the caller's to see. `overdraft`
     takes what a budget has used already though it is not there, also out of what is set aside: the account is then in
@@ -81,41 +83,32 @@ def move(
     """
     if debit == credit:
         raise SameAccount(account=str(debit))
-    if debit.unit != credit.unit:
+    unit = debit[2]
+    if unit != credit[2]:
         raise UnitsDiffer(debit=str(debit), credit=str(credit))
     assert amount > 0, amount
-    source = state.get(ACCOUNTS, debit)
-    issued = debit == issuance_of(debit.unit)
     assert not overdraft or debit.purpose == BUDGET, debit
+    source = state.get(ACCOUNTS, debit)
+    free = overdraft or debit == issuance_of(unit)
     if source is None:
-        if not issued and not overdraft:
+        if not free:
             raise UnknownAccount(account=str(debit))
         source = Account(*debit)
     target = state.get(ACCOUNTS, credit) or Account(*credit)
-    source_balance = source.balance - amount
-    target_balance = target.balance + amount
-    if source_balance < source.held and not issued and not overdraft:
+    owner, purpose, unit, balance, held = source
+    paid_owner, paid_purpose, unit, paid_balance, paid_held = target
+    balance -= amount
+    paid_balance += amount
+    if balance < held and not free:
         raise _insufficient(source, amount)
-    if target_balance > MAX_AMOUNT or source_balance < -MAX_AMOUNT:
-        raise _too_large(debit if source_balance < -MAX_AMOUNT else credit)
-    state.put(ACCOUNTS, debit, Account(*debit, source_balance, source.held))
-    state.put(ACCOUNTS, credit, Account(*credit, target_balance, target.held))
-    leg = context.next_leg()
-    state.put(
-        TRANSFERS,
-        TransferKey(context.number, leg),
-        TransferRow(
-            context.number,
-            leg,
-            context.now,
-            debit,
-            credit,
-            amount,
-            source_balance,
-            target_balance,
-            reason,
-        ),
-    )
+    if paid_balance > MAX_AMOUNT or balance < -MAX_AMOUNT:
+        raise _too_large(debit if balance < -MAX_AMOUNT else credit)
+    state.put(ACCOUNTS, debit, Account(owner, purpose, unit, balance, held))
+    state.put(ACCOUNTS, credit, Account(paid_owner, paid_purpose, unit, paid_balance, paid_held))
+    number, leg = context.number, context.next_leg()
+    row = TransferRow(number, leg, context.now, debit, credit, amount, balance, paid_balance, reason)
+    state.put(TRANSFERS, TransferKey(number, leg), row)
+    return balance, paid_balance
 
 
 def set_aside(state: State, account: AccountKey, amount: int) -> None:
@@ -161,16 +154,18 @@ def transfer(state: State, command: Transfer, context: Context) -> Moved:
         raise NoLegs()
     if len(command.legs) > LEGS_MAX:
         raise TooManyLegs(given=len(command.legs), most=LEGS_MAX)
+    balances: dict[AccountKey, int] = {}
     for leg in command.legs:
-        check_amount(leg.amount, unit_named(leg.debit.unit))
-        require_open_to_all(leg.debit)
-        require_spender(state, context, leg.debit)
-        _require_payee(state, leg.credit)
-        move(state, context, leg.debit, leg.credit, leg.amount, command.reason)
-    touched = dict.fromkeys(side for leg in command.legs for side in (leg.debit, leg.credit))
-    return Moved(tuple((account, balance_of(state, account)) for account in touched))
+        debit, credit, amount = leg.debit, leg.credit, leg.amount
+        check_amount(amount, unit_named(debit.unit))
+        require_open_to_all(debit)
+        require_spender(state, context, debit)
+        _require_payee(state, credit)
+        balances[debit], balances[credit] = move(state, context, debit, credit, amount, command.reason)
+    return Moved(tuple(balances.items()))
 
 
+@lru_cache(maxsize=65_536)
 def require_open_to_all(account: AccountKey) -> None:
     """Pass if people may move value in or out of it themselves: a wallet or a pool, and no other account.
 

@@ -27,16 +27,16 @@ _HOLD = (
 )
 
 
-def load_accounts(tx: Tx, keys: Collection[AccountKey]) -> list[tuple[AccountKey, Account]]:
+def load_accounts(tx: Tx, keys: Collection[AccountKey]) -> Iterator[tuple[AccountKey, Account]]:
     """Accounts by key, locked in key order."""
-    rows = tx.execute(
+    rows = tx.each(
         "SELECT owner, purpose, unit, balance, held"
         " FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (owner, purpose, unit)"
         " JOIN ledger_account USING (owner, purpose, unit)"
         " ORDER BY owner, purpose, unit FOR NO KEY UPDATE OF ledger_account",
         columns(keys),
     )
-    return [(account.key, account) for account in map(Account._make, rows)]
+    return ((AccountKey(*row[:3]), Account._make(row)) for row in rows)
 
 
 def insert_accounts(tx: Tx, rows: Mapping[AccountKey, Account]) -> None:
@@ -74,16 +74,7 @@ def insert_transfers(tx: Tx, rows: Mapping[TransferKey, TransferRow]) -> None:
         " amount, debit_balance, credit_balance, reason)"
         " SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],"
         " %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[])",
-        [
-            list(column)
-            for column in zip(
-                *(
-                    (row.number, row.leg, row.at, *row.debit[:2], *row.credit[:2], row.debit.unit, *row[5:])
-                    for row in rows.values()
-                ),
-                strict=True,
-            )
-        ],
+        columns([(*row[:3], *row.debit[:2], *row.credit[:2], row.debit.unit, *row[5:]) for row in rows.values()]),
     )
 
 
@@ -97,12 +88,12 @@ def scan_transfers(tx: Tx) -> Iterator[tuple[TransferKey, TransferRow]]:
         yield TransferKey(transfer.number, transfer.leg), transfer
 
 
-def load_holds(tx: Tx, keys: Collection[str]) -> list[tuple[str, Hold]]:
+def load_holds(tx: Tx, keys: Collection[str]) -> Iterator[tuple[str, Hold]]:
     """Holds by name, locked in name order."""
-    rows = tx.execute(
+    rows = tx.each(
         f"SELECT {_HOLD} FROM ledger_hold WHERE hold = ANY(%s) ORDER BY hold FOR NO KEY UPDATE", [list(keys)]
     )
-    return [(hold.hold, hold) for hold in map(_hold, rows)]
+    return ((row[0], _hold(row)) for row in rows)
 
 
 def insert_holds(tx: Tx, rows: Mapping[str, Hold]) -> None:
@@ -113,12 +104,7 @@ def insert_holds(tx: Tx, rows: Mapping[str, Hold]) -> None:
         " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],"
         " %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],"
         " %s::text[])",
-        [
-            list(column)
-            for column in zip(
-                *((row.hold, *row.debit, *row.credit[:2], *row[3:]) for row in rows.values()), strict=True
-            )
-        ],
+        columns([(row.hold, *row.debit, *row.credit[:2], *row[3:]) for row in rows.values()]),
     )
 
 
@@ -128,12 +114,7 @@ def update_holds(tx: Tx, rows: Mapping[str, Hold]) -> None:
         "UPDATE ledger_hold SET posted = new.posted, state = new.state, ended_at = new.ended_at"
         " FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[]) AS new (hold, posted, state, ended_at)"
         " WHERE ledger_hold.hold = new.hold",
-        [
-            [row.hold for row in rows.values()],
-            [row.posted for row in rows.values()],
-            [row.state for row in rows.values()],
-            [row.ended_at for row in rows.values()],
-        ],
+        columns([(row.hold, row.posted, row.state, row.ended_at) for row in rows.values()]),
     )
 
 

@@ -7,11 +7,10 @@ from scidex.core.journal import Receipt, Request, perform_one
 from scidex.core.machine import Kind, declare
 from scidex.policy.model import POLICIES, EnactPolicy, Policy, PolicyEnacted
 from scidex.policy.rules import enact
-from scidex.policy.store import current
 
 ENACT = declare(Kind("policy.enact", EnactPolicy, PolicyEnacted, enact, {POLICIES: lambda command, actor, state: ()}))
 
 
 def enact_policy(tx: Tx, *, policy: Policy, key: str | None = None) -> Receipt[PolicyEnacted]:
     """Put a new version in force. Refuses: PolicyByVoteOnly, KeyReused."""
-    return perform_one(tx, Request(EnactPolicy(policy), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(EnactPolicy(policy), tx.actor, key))

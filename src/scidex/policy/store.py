@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 
 from scidex.core.db import Tx, columns
-from scidex.core.journal import bind
+from scidex.core.journal import bind, bind_policy
 from scidex.policy.model import POLICIES, Policy, PolicyRow, PolicyUnreadable
 
 
@@ -32,21 +33,40 @@ def scan_policies(tx: Tx) -> Iterator[tuple[int, Any]]:
             yield version, PolicyRow(policy, tuple(sorted(policy.model_fields_set)), enacted_at)
 
 
+def ask_current(tx: Tx) -> Callable[[], tuple[Policy, int]]:
+    """Ask for the policy in force and its version, version 0 before any; what is returned fetches the answer.
+
+    Refuses, then: PolicyUnreadable.
+    """
+    if "policy" not in tx.cache:
+        asked = tx.execute("SELECT version, body::text FROM policy ORDER BY version DESC LIMIT 1")
+
+    def fetch() -> tuple[Policy, int]:
+        if "policy" not in tx.cache:
+            version, body = asked.fetchone() or (0, "{}")
+            tx.cache["policy"] = (_policy_of(version, body), version)
+        found: tuple[Policy, int] = tx.cache["policy"]
+        return found
+
+    return fetch
+
+
+@lru_cache(maxsize=16)
+def _policy_of(version: int, body: str) -> Policy:
+    try:
+        return Policy.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise PolicyUnreadable(version=version, problem=problem) from None
+
+
 def current(tx: Tx) -> tuple[Policy, int]:
     """The policy in force and its version; before any was enacted, the defaults as version 0.
 
     Refuses: PolicyUnreadable.
     """
-    if "policy" not in tx.cache:
-        row = tx.execute("SELECT version, body FROM policy ORDER BY version DESC LIMIT 1").fetchone()
-        try:
-            tx.cache["policy"] = (Policy.model_validate(row[1]), row[0]) if row else (Policy(), 0)
-        except ValidationError as error:
-            first = error.errors()[0]
-            problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            raise PolicyUnreadable(version=row[0] if row else 0, problem=problem) from None
-    found: tuple[Policy, int] = tx.cache["policy"]
-    return found
+    return ask_current(tx)()
 
 
 def has_any(tx: Tx) -> bool:
@@ -55,3 +75,4 @@ def has_any(tx: Tx) -> bool:
 
 
 bind(POLICIES, insert=insert_policies, scan=scan_policies)
+bind_policy(ask_current)

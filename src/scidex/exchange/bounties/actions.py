@@ -21,7 +21,6 @@ from scidex.exchange.bounties.model import (
 )
 from scidex.exchange.bounties.store import due_bounties
 from scidex.ledger import ACCOUNTS, AccountKey, wallet_of
-from scidex.policy import current
 
 
 def _accounts(command: RefundBounty | ExpireBounty, actor: str, state: State) -> tuple[AccountKey, ...]:
@@ -61,7 +60,7 @@ def offer_bounty(
     InsufficientFunds, KeyReused.
     """
     command = OfferBounty(artifact, amount, seconds, purpose)
-    return perform_one(tx, Request(command, tx.actor, key), *current(tx))
+    return perform_one(tx, Request(command, tx.actor, key))
 
 
 def refund_bounty(tx: Tx, *, bounty: str, key: str | None = None) -> Receipt[BountyReceipt]:
@@ -69,12 +68,12 @@ def refund_bounty(tx: Tx, *, bounty: str, key: str | None = None) -> Receipt[Bou
 
     Refuses: UnknownBounty, NotYourBounty, UnknownActor, BountyEnded, BountyCounted, BalanceTooLarge, KeyReused.
     """
-    return perform_one(tx, Request(RefundBounty(bounty), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(RefundBounty(bounty), tx.actor, key))
 
 
 def expire_due_bounties(tx: Tx, *, limit: int = 1000) -> list[Receipt[BountyReceipt]]:
     """Give back the bounties whose time is over; safe to run from several workers at once."""
     requests = [Request(ExpireBounty(name), tx.actor) for name in due_bounties(tx, limit=limit)]
-    answers = perform(tx, requests, *current(tx)) if requests else []
+    answers = perform(tx, requests) if requests else []
     # A refusal here means that somebody else ended the bounty in between, which is what was wanted.
     return [answer for answer in answers if not isinstance(answer, Refusal)]

@@ -32,7 +32,6 @@ from scidex.exchange.markets.model import (
 )
 from scidex.exchange.markets.store import find_market, find_position
 from scidex.ledger import ACCOUNTS, AccountKey, wallet_of
-from scidex.policy import current
 
 
 def _collateral(market: str) -> AccountKey:
@@ -136,7 +135,7 @@ def open_market(
         tuple(prices) if prices is not None else None,
         _in_utc(closes_at),
     )
-    return perform_one(tx, Request(command, tx.actor, key), *current(tx))
+    return perform_one(tx, Request(command, tx.actor, key))
 
 
 def _in_utc(at: datetime | None) -> datetime | None:
@@ -166,7 +165,7 @@ def place_order(
     InsufficientFunds, BalanceTooLarge, KeyReused.
     """
     order = Order(market, outcome, side, shares, spend, limit_price)
-    return perform_one(tx, Request(order, tx.actor, key), *current(tx))
+    return perform_one(tx, Request(order, tx.actor, key))
 
 
 def quote(
@@ -192,7 +191,7 @@ def quote(
 
 def close_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[MarketClosedReceipt]:
     """Take no more trades. Refuses: UnknownMarket, MarketClosed, MarketSettled, RoleNeeded, UnknownActor, KeyReused."""
-    return perform_one(tx, Request(CloseMarket(market), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(CloseMarket(market), tx.actor, key))
 
 
 def resolve_market(tx: Tx, *, market: str, outcome: str, key: str | None = None) -> Receipt[Settled]:
@@ -201,7 +200,7 @@ def resolve_market(tx: Tx, *, market: str, outcome: str, key: str | None = None)
     Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition,
     BalanceTooLarge, KeyReused.
     """
-    return perform_one(tx, Request(ResolveMarket(market, outcome), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(ResolveMarket(market, outcome), tx.actor, key))
 
 
 def void_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[Settled]:
@@ -210,4 +209,4 @@ def void_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[Settl
     Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, BalanceTooLarge,
     KeyReused.
     """
-    return perform_one(tx, Request(VoidMarket(market), tx.actor, key), *current(tx))
+    return perform_one(tx, Request(VoidMarket(market), tx.actor, key))

@@ -123,7 +123,7 @@ def record_resource_spending(
     def work(tx: Tx) -> Receipt[SpendingRecorded]:
         entity = find_entity(tx, entity_id=artifact_id, entity_type=artifact_type)
         command = RecordSpending(entity.key, unit, amount, note)
-        return perform_one(tx, Request(command, tx.actor, key), *current(tx))
+        return perform_one(tx, Request(command, tx.actor, key))
 
     return work(tx) if tx is not None else run_in_tx(work)
 
@@ -145,7 +145,7 @@ def allocate_pool(
     RoleNeeded, UnknownActor, CycleAllocated, NoClaims, ClaimRepeated, RateMissing, AmountNotPositive, AmountTooLarge,
     PoolEmpty, PoolBelowFloors, KeyReused.
     """
-    policy, version = current(tx)
+    policy, _ = current(tx)
     claims = tuple(
         Claim(EntityKey(found.entity_type, found.entity_id), found.demand, found.bounty, found.price)
         for found in find_standings(tx, policy, entity_type=artifact_type, limit=None)
@@ -153,7 +153,7 @@ def allocate_pool(
     )
     bounties = tuple(counting_bounties(tx, artifact_type=artifact_type))
     command = AllocatePool(pool, unit, cycle, claims, artifact_type, amount, floor, bounties)
-    return perform_one(tx, Request(command, tx.actor, key), policy, version)
+    return perform_one(tx, Request(command, tx.actor, key))
 
 
 def _budget_of(standing: Standing, policy: Policy, version: int, now: datetime) -> ResourceBudget:
