@@ -27,6 +27,7 @@ from scidex.metering.model import (
     UsageKey,
     UsageRow,
 )
+from scidex.metering.pricebook import bound_of, price_of
 from scidex.metering.rules import (
     check_event,
     check_time,
@@ -63,10 +64,12 @@ __all__ = [
     "UsageEvent",
     "UsageKey",
     "UsageRow",
+    "bound_of",
     "check_event",
     "check_time",
     "meter",
     "observe_store",
+    "price_of",
     "require_price",
     "storage_accrued",
     "tier_of",

@@ -29,7 +29,7 @@ def tier_of(model: str, policy: Policy) -> str:
 @lru_cache(maxsize=4096)
 def _matched(model: str, tiers: tuple[tuple[str, tuple[str, ...]], ...]) -> str | None:
     """The tiers come as a dictionary, whose order a database does not keep, so it must not matter."""
-    names = tuple(_names(model.lower()))
+    names = tuple(names_of(model))
     fits = (
         (-len(pattern), _dearness(tier), tier)
         for tier, patterns in tiers
@@ -39,8 +39,13 @@ def _matched(model: str, tiers: tuple[tuple[str, tuple[str, ...]], ...]) -> str 
     return min(fits, default=(0, 0, None))[2]
 
 
-def _names(model: str) -> Iterator[str]:
-    """`a/b/c`, `b/c`, `c`."""
+def names_of(model: str) -> Iterator[str]:
+    """The names under which a model may be known, in small letters, without the gateways before it.
+
+    >>> list(names_of("OpenRouter/openai/o3"))
+    ['openrouter/openai/o3', 'openai/o3', 'o3']
+    """
+    model = model.lower()
     yield model
     while "/" in model:
         model = model.partition("/")[2]
