@@ -30,9 +30,8 @@ test: $(STAMP) ## everything that CI runs: linters, types, import contracts, tes
 quick: $(STAMP) ## the tests without the slow ones
 	$(BIN)/python -m pytest -m "not slow"
 
-bench: $(STAMP) ## measure: allocation of 10^5 and 10^6 claims, the rules alone
-	@$(BIN)/python bench/allocation.py
-	@$(BIN)/python bench/rules.py
+bench: $(STAMP) ## measure all figures beside their yardsticks (BENCH=--quick, --only NAME, --assert)
+	@$(BIN)/python -m bench $(BENCH)
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

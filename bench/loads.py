@@ -1,0 +1,189 @@
+"""What callers ask for: each load is a function to a step, and a step carries out one batch or one command."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+from bench.worlds import TOKEN, actor, market
+from scidex.core.errors import Refusal
+from scidex.core.journal import Request
+from scidex.economy import Economy
+from scidex.exchange.markets import Order, place_order
+from scidex.ledger import AccountKey, Leg, PlaceHold, PostHold, Transfer, hold, transfer, wallet_of
+
+Step: TypeAlias = Callable[[], int]
+"""Does something once; how many commands that were."""
+
+
+RING = 20
+"""How many different batches a load repeats."""
+
+
+class Place(NamedTuple):
+    """Which of the actors and markets a worker's commands are about, and what its dice start from."""
+
+    first: int = 0
+    actors: int = 1000
+    markets: int = 500
+    seed: int = 0
+    thread: int = 0
+
+    def dice(self) -> random.Random:
+        """The same in every run."""
+        return random.Random(f"{self.seed}/{self.first}/{self.thread}")
+
+
+def transfers(economy: Economy, place: Place, batch: int) -> Step:
+    """Batches of transfers of one token between two wallets."""
+    return _batches_of(economy, place, batch, _transfer)
+
+
+def keyed_transfers(economy: Economy, place: Place, batch: int) -> Step:
+    """The same, each with an idempotency key."""
+    ring = _ring(place, batch, _transfer)
+    prefix = f"{place.seed}-{place.first}-{place.thread}-{time.time_ns()}-"
+    numbers = itertools.count()
+
+    def step() -> int:
+        return _counted(
+            economy.perform([Request(each.command, each.actor, f"{prefix}{next(numbers)}") for each in next(ring)])
+        )
+
+    return step
+
+
+def hot_transfers(economy: Economy, place: Place, batch: int) -> Step:
+    """Batches of small transfers into one and the same wallet."""
+    sink = wallet_of(actor(place.first))
+
+    def made(place: Place, dice: random.Random) -> Request:
+        name, wallet = _wallets(place)[dice.randrange(1, place.actors)]
+        return Request(Transfer((Leg(wallet, sink, 100),), "bench"), name)
+
+    return _batches_of(economy, place, batch, made)
+
+
+def bids(economy: Economy, place: Place, batch: int) -> Step:
+    """Batches of bids of one token by any actor, for any outcome, on any of the markets."""
+
+    def made(place: Place, dice: random.Random) -> Request:
+        return Request(_bid(place, dice), actor(place.first + dice.randrange(place.actors)))
+
+    return _batches_of(economy, place, batch, made)
+
+
+def held_posts(economy: Economy, place: Place, batch: int) -> Step:
+    """A batch of holds, then a batch that posts them; counted are the pairs."""
+    dice, wallets = place.dice(), _wallets(place)
+
+    def step() -> int:
+        placed = []
+        for _ in range(batch):
+            (name, debit), (_, credit) = dice.sample(wallets, 2)
+            placed.append(Request(PlaceHold(debit, credit, TOKEN, 600, "bench"), name))
+        receipts = economy.perform_all(placed)
+        posts = [Request(PostHold(receipt.result.hold), receipt.actor) for receipt in receipts]
+        return len(economy.perform_all(posts))
+
+    return step
+
+
+def one_transfer(economy: Economy, place: Place, batch: int) -> Step:
+    """A transfer by itself."""
+    dice, wallets = place.dice(), _wallets(place)
+
+    def step() -> int:
+        (name, debit), (_, credit) = dice.sample(wallets, 2)
+        economy.run(lambda tx: transfer(tx, legs=[Leg(debit, credit, TOKEN)], reason="bench"), actor=name)
+        return 1
+
+    return step
+
+
+def one_bid(economy: Economy, place: Place, batch: int) -> Step:
+    """A bid by itself."""
+    dice = place.dice()
+
+    def step() -> int:
+        bid = _bid(place, dice)
+        bidder = actor(place.first + dice.randrange(place.actors))
+        economy.run(lambda tx: place_order(tx, market=bid.market, outcome=bid.outcome, spend=bid.spend), actor=bidder)
+        return 1
+
+    return step
+
+
+def one_hold(economy: Economy, place: Place, batch: int) -> Step:
+    """A hold by itself."""
+    dice, wallets = place.dice(), _wallets(place)
+
+    def step() -> int:
+        (name, debit), (_, credit) = dice.sample(wallets, 2)
+        economy.run(
+            lambda tx: hold(tx, debit=debit, credit=credit, amount=100, seconds=600, reason="bench"), actor=name
+        )
+        return 1
+
+    return step
+
+
+Maker: TypeAlias = Callable[[Place, random.Random], Request]
+
+
+def _batches_of(economy: Economy, place: Place, batch: int, made: Maker) -> Step:
+    ring = _ring(place, batch, made)
+
+    def step() -> int:
+        return _counted(economy.perform(next(ring)))
+
+    return step
+
+
+def _ring(place: Place, batch: int, made: Maker) -> Iterator[list[Request]]:
+    """Batches made beforehand, again and again: what a caller needs to think of its commands is not our figure."""
+    dice = place.dice()
+    batches = [[made(place, dice) for _ in range(batch)] for _ in range(RING)]
+    # What only the bench keeps in memory should not slow the collector down.
+    gc.collect()
+    gc.freeze()
+    return itertools.cycle(batches)
+
+
+def _counted(answers: Sequence[object]) -> int:
+    for answer in answers:
+        if isinstance(answer, Refusal):
+            raise answer
+    return len(answers)
+
+
+def _transfer(place: Place, dice: random.Random) -> Request:
+    (name, debit), (_, credit) = dice.sample(_wallets(place), 2)
+    return Request(Transfer((Leg(debit, credit, TOKEN),), "bench"), name)
+
+
+def _bid(place: Place, dice: random.Random) -> Order:
+    where = dice.randrange(place.markets) if place.markets > 1 else 0
+    return Order(market(where), dice.choice(("yes", "no")), "buy", spend=TOKEN)
+
+
+_made: dict[tuple[int, int], list[tuple[str, AccountKey]]] = {}
+
+
+def _wallets(place: Place) -> list[tuple[str, AccountKey]]:
+    """Actors with their wallets; made once, because a caller knows its own name."""
+    where = (place.first, place.actors)
+    if where not in _made:
+        names = [actor(place.first + n) for n in range(place.actors)]
+        _made[where] = [(name, wallet_of(name)) for name in names]
+    return _made[where]
+
+
+LOADS: dict[str, Callable[[Economy, Place, int], Step]] = {
+    load.__name__: load
+    for load in (transfers, keyed_transfers, hot_transfers, bids, held_posts, one_transfer, one_bid, one_hold)
+}
