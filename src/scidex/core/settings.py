@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     retries: int = Field(
         default=12, ge=0, le=100, description="repeats of a transaction that PostgreSQL asks to repeat"
     )
+    batch_size: int = Field(default=1000, ge=1, le=10_000, description="most commands of one transaction")
+    batch_waiting_max: int = Field(
+        default=20_000, ge=1, description="commands that may wait for a batch; above it the answer is Busy"
+    )
+    batch_writers: int = Field(default=2, ge=1, le=64, description="batches under way at once per process")
     seal_every_s: float = Field(default=1.0, gt=0, description="pause between two blocks of the journal")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least severe log line that is written"

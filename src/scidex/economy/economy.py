@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar
 
-import structlog
-
 from scidex.actors import RegisterActor
 from scidex.core.clock import Clock, system_clock
-from scidex.core.db import Database, DatabaseDown, Tx
+from scidex.core.db import Database, Tx
 from scidex.core.default import OpenDatabase
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request, perform
 from scidex.core.migrations import check_schema
 from scidex.core.seal import seal
 from scidex.core.settings import Settings, load_settings
+from scidex.economy.batcher import Batcher
 from scidex.exchange.bounties import expire_due_bounties
 from scidex.ledger import expire_due_holds
 from scidex.policy import HOUSE, EnactPolicy, Policy, has_any
 
 Outcome = TypeVar("Outcome")
-log = structlog.get_logger("scidex")
 
 
 class Economy:
@@ -38,6 +36,8 @@ class Economy:
 
     def __init__(self, opened: OpenDatabase, settings: Settings) -> None:
         self._opened = opened
+        self._batcher: Batcher | None = None
+        self._starting = Lock()
         self.settings = settings
 
     @classmethod
@@ -89,6 +89,20 @@ class Economy:
 
         return self.run(work)
 
+    @property
+    def batcher(self) -> Batcher:
+        """Where commands of many callers are gathered; its threads start with the first use."""
+        with self._starting:
+            if self._batcher is None:
+                settings = self.settings
+                self._batcher = Batcher(
+                    self.perform,
+                    size=settings.batch_size,
+                    waiting_max=settings.batch_waiting_max,
+                    writers=settings.batch_writers,
+                )
+            return self._batcher
+
     @contextmanager
     def reading(self, *, actor: str | None = None) -> Iterator[Tx]:
         """A read-only transaction that sees one moment."""
@@ -119,7 +133,9 @@ class Economy:
         self._opened.revive()
 
     def close(self) -> None:
-        """Let go of the database; the last user of an embedded one stops it."""
+        """Answer what waits, then let go of the database; the last user of an embedded one stops it."""
+        if self._batcher is not None:
+            self._batcher.stop()
         self._opened.close()
 
     def __enter__(self) -> Economy:
@@ -145,42 +161,3 @@ class Economy:
                 Request(RegisterActor("operator", "person", ("operator",)), HOUSE, "genesis operator"),
             ]
         )
-
-
-class Keeper:
-    """The background thread of a server: seals blocks, ends what is due."""
-
-    def __init__(self, economy: Economy) -> None:
-        self._economy = economy
-        self._stopping = Event()
-        self._thread = Thread(target=self._keep, name="keeper", daemon=True)
-
-    def start(self) -> None:
-        """Begin to keep house."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the round that is under way and end."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _keep(self) -> None:
-        while not self._stopping.wait(self._economy.settings.seal_every_s):
-            for chore in (self._economy.expire_due, self._economy.seal):
-                self._do(chore)
-
-    def _do(self, chore: Callable[[], int]) -> None:
-        try:
-            chore()
-        except Refusal as refusal:
-            log.warning("keeper waits", code=refusal.code, reason=str(refusal))
-            if isinstance(refusal, DatabaseDown):
-                self._revive()
-        except Exception:
-            log.exception("keeper failed")
-
-    def _revive(self) -> None:
-        try:
-            self._economy.revive()
-        except Refusal as refusal:
-            log.warning("database not revived", code=refusal.code, reason=str(refusal))

@@ -1,0 +1,7 @@
+"""The only wiring: a database, the rules, transactions around actions, and batches of what callers ask at once."""
+
+from scidex.economy.batcher import Batcher, Overloaded
+from scidex.economy.economy import Economy
+from scidex.economy.keeper import Keeper
+
+__all__ = ["Batcher", "Economy", "Keeper", "Overloaded"]

@@ -1,0 +1,53 @@
+"""The background work of a server: seals blocks, ends what is due, brings a dead embedded server back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event, Thread
+
+import structlog
+
+from scidex.core.db import DatabaseDown
+from scidex.core.errors import Refusal
+from scidex.economy.economy import Economy
+
+log = structlog.get_logger("scidex")
+
+
+class Keeper:
+    """The background thread of a server: seals blocks, ends what is due."""
+
+    def __init__(self, economy: Economy) -> None:
+        self._economy = economy
+        self._stopping = Event()
+        self._thread = Thread(target=self._keep, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep house."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the round that is under way and end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._stopping.wait(self._economy.settings.seal_every_s):
+            for chore in (self._economy.expire_due, self._economy.seal):
+                self._do(chore)
+
+    def _do(self, chore: Callable[[], int]) -> None:
+        try:
+            chore()
+        except Refusal as refusal:
+            log.warning("keeper waits", code=refusal.code, reason=str(refusal))
+            if isinstance(refusal, DatabaseDown):
+                self._revive()
+        except Exception:
+            log.exception("keeper failed")
+
+    def _revive(self) -> None:
+        try:
+            self._economy.revive()
+        except Refusal as refusal:
+            log.warning("database not revived", code=refusal.code, reason=str(refusal))
