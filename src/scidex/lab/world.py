@@ -12,6 +12,7 @@ from scidex.core.machine import Context, State, Table, decide, kind_named, kind_
 from scidex.entities import ENTITIES
 from scidex.exchange import bounties, markets, resource_allocator
 from scidex.ledger import ACCOUNTS, HOLDS, TRANSFERS
+from scidex.metering import EVENTS, STORES, USAGE
 from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
 
 TABLES: tuple[Table[Any, Any], ...] = (
@@ -24,9 +25,12 @@ TABLES: tuple[Table[Any, Any], ...] = (
     markets.TRADES,
     HOLDS,
     ENTITIES,
+    STORES,
     ACTORS,
     ACCOUNTS,
     TRANSFERS,
+    EVENTS,
+    USAGE,
     POLICIES,
 )
 """Every table that the journal projects to."""

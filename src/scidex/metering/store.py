@@ -1,0 +1,365 @@
+"""The SQL of metering."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from scidex.core.db import Tx, columns
+from scidex.core.journal import bind
+from scidex.entities import EntityKey
+from scidex.metering.model import EVENTS, STORES, USAGE, StoreKey, StoreRow, UsageKey, UsageRow
+
+_COLUMNS = (
+    "number, line, recorded_at, entity_type, entity_id, actor, reservation, unit, amount, created_at, event, model,"
+    " provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, usd, price_source, work_item, context,"
+    " source, resource, tier"
+)
+_ADD_HOURS = (
+    " ON CONFLICT (hour, entity_type, entity_id, actor, unit, model, provider) DO UPDATE SET"
+    " amount = usage_hour.amount + excluded.amount, calls = usage_hour.calls + excluded.calls,"
+    " input_tokens = usage_hour.input_tokens + excluded.input_tokens,"
+    " output_tokens = usage_hour.output_tokens + excluded.output_tokens,"
+    " cached_tokens = usage_hour.cached_tokens + excluded.cached_tokens,"
+    " usd = usage_hour.usd + excluded.usd, usd_unknown = usage_hour.usd_unknown + excluded.usd_unknown"
+)
+_HOURS_OF = (
+    " date_trunc('hour', created_at, 'UTC') AS hour, entity_type, entity_id, actor, unit,"
+    " coalesce(model, '') AS model, coalesce(provider, '') AS provider, sum(amount)::bigint AS amount,"
+    " count(*) AS calls, coalesce(sum(input_tokens), 0)::bigint AS input_tokens,"
+    " coalesce(sum(output_tokens), 0)::bigint AS output_tokens,"
+    " coalesce(sum(cached_tokens), 0)::bigint AS cached_tokens, coalesce(sum(usd), 0)::bigint AS usd,"
+    " count(*) FILTER (WHERE usd IS NULL) AS usd_unknown"
+)
+
+
+def open_months(tx: Tx, moments: Collection[datetime]) -> None:
+    """See that the months of these moments have their partitions."""
+    in_utc = (moment.astimezone(UTC) for moment in moments)
+    months = sorted({datetime(at.year, at.month, 1, tzinfo=UTC) for at in in_utc})
+    tx.execute("SELECT usage_partition(at) FROM unnest(%s::timestamptz[]) AS at", columns([(at,) for at in months]))
+
+
+def insert_usage(tx: Tx, rows: Mapping[UsageKey, UsageRow]) -> None:
+    """New rows, and what they add to the sums by the hour.
+
+    The sums are added to in the order of their keys; and whoever adds to the same sums has locked the same accounts
+    before, so nobody waits here in a circle.
+    """
+    open_months(tx, {row.used_at for row in rows.values()})
+    tx.execute(
+        f"WITH given AS MATERIALIZED (SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::timestamptz[], %s::text[],"
+        " %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[],"
+        " %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],"
+        f" %s::text[], %s::text[], %s::text[], %s::text[]) AS given ({_COLUMNS})),"
+        f" added AS (INSERT INTO resource_usage ({_COLUMNS}) SELECT * FROM given)"
+        " INSERT INTO usage_hour"
+        f" SELECT {_HOURS_OF} FROM given GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7"
+        f" {_ADD_HOURS}",
+        columns([(*row[:3], *row.entity, *row[4:]) for row in rows.values()]),
+    )
+
+
+def scan_usage(tx: Tx) -> Iterator[tuple[UsageKey, UsageRow]]:
+    """Every row that a command of its own recorded; those of intakes stand beside the journal (`check_intakes`)."""
+    for row in tx.execute(
+        f"SELECT {_COLUMNS} FROM resource_usage"
+        " WHERE number NOT IN (SELECT number FROM journal WHERE kind = 'usage.intake')"
+    ):
+        usage = _usage(row)
+        yield UsageKey(usage.number, usage.line), usage
+
+
+def _usage(row: Sequence[Any]) -> UsageRow:
+    return UsageRow._make((*row[:3], EntityKey(row[3], row[4]), *row[5:]))
+
+
+def load_events(tx: Tx, events: Collection[str]) -> Iterator[tuple[Any, ...]]:
+    """Which of these ids have counted, and under which journal number.
+
+    Nothing is locked: two that count the same id at once meet at the key, and the later one is done again.
+    """
+    return tx.each(
+        "SELECT event, number FROM usage_event WHERE event = ANY(%s::text[])", columns([(event,) for event in events])
+    )
+
+
+def insert_events(tx: Tx, rows: Mapping[str, int]) -> None:
+    """Ids that count now."""
+    tx.execute(
+        "INSERT INTO usage_event (event, number) SELECT * FROM unnest(%s::text[], %s::bigint[])",
+        columns(sorted(rows.items())),
+    )
+
+
+def scan_events(tx: Tx) -> Iterator[tuple[str, int]]:
+    """Every id that has counted."""
+    yield from tx.execute("SELECT event, number FROM usage_event")
+
+
+def load_stores(tx: Tx, keys: Collection[StoreKey]) -> Iterator[tuple[StoreKey, StoreRow]]:
+    """What is stored, locked in key order."""
+    rows = tx.each(
+        "SELECT entity_type, entity_id, store, size, since, remainder"
+        " FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (entity_type, entity_id, store)"
+        " JOIN storage_size USING (entity_type, entity_id, store)"
+        " ORDER BY entity_type, entity_id, store FOR NO KEY UPDATE OF storage_size",
+        columns(keys),
+    )
+    return ((StoreKey(*row[:3]), StoreRow._make(row)) for row in rows)
+
+
+def insert_stores(tx: Tx, rows: Mapping[StoreKey, StoreRow]) -> None:
+    """Stores observed for the first time."""
+    tx.execute(
+        "INSERT INTO storage_size (entity_type, entity_id, store, size, since, remainder)"
+        " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::bigint[])",
+        columns(rows.values()),
+    )
+
+
+def update_stores(tx: Tx, rows: Mapping[StoreKey, StoreRow]) -> None:
+    """New sizes of stores that are locked."""
+    tx.execute(
+        "UPDATE storage_size SET size = new.size, since = new.since, remainder = new.remainder"
+        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::bigint[])"
+        " AS new (entity_type, entity_id, store, size, since, remainder)"
+        " WHERE (storage_size.entity_type, storage_size.entity_id, storage_size.store)"
+        " = (new.entity_type, new.entity_id, new.store)",
+        columns(rows.values()),
+    )
+
+
+def scan_stores(tx: Tx) -> Iterator[tuple[StoreKey, StoreRow]]:
+    """Every store."""
+    for row in tx.execute("SELECT entity_type, entity_id, store, size, since, remainder FROM storage_size"):
+        yield StoreKey(*row[:3]), StoreRow._make(row)
+
+
+_FIND = (
+    f"SELECT {_COLUMNS} FROM resource_usage WHERE (created_at, number, line) < (%(at)s, %(number)s, %(line)s)"
+    " AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)"
+    " AND (%(until)s::timestamptz IS NULL OR created_at < %(until)s)"
+    " AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(unit)s::text IS NULL OR unit = %(unit)s)"
+)
+_NEWEST = " ORDER BY created_at DESC, number DESC, line DESC LIMIT %(limit)s"
+_LAST = (datetime(9999, 12, 31, tzinfo=UTC), 2**62, 0)
+
+
+class UsagePlace(NamedTuple):
+    """Where a page of usage ends: time of use, journal number and line of its last row."""
+
+    used_at: datetime
+    number: int
+    line: int
+
+
+def find_usage(
+    tx: Tx,
+    *,
+    entity: EntityKey | None = None,
+    actor: str | None = None,
+    model: str | None = None,
+    unit: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: UsagePlace | None = None,
+    limit: int = 100,
+) -> list[UsageRow]:
+    """A page of usage, the latest first; used from `since` until before `until`."""
+    at, number, line = before or _LAST
+    asked = {
+        "at": at, "number": number, "line": line, "since": since, "until": until, "actor": actor, "unit": unit,
+        "type": entity and entity.entity_type, "id": entity and entity.entity_id, "model": model, "limit": limit,
+    }  # fmt: skip
+    if entity is not None:
+        rows = tx.execute(
+            f"{_FIND} AND entity_type = %(type)s AND entity_id = %(id)s"
+            f" AND (%(model)s::text IS NULL OR model = %(model)s) {_NEWEST}",
+            asked,
+        )
+    elif model is not None:
+        rows = tx.execute(f"{_FIND} AND model = %(model)s {_NEWEST}", asked)
+    else:
+        rows = tx.execute(f"{_FIND} {_NEWEST}", asked)
+    return [_usage(row) for row in rows]
+
+
+class HourKey(NamedTuple):
+    """What a sum by the hour is of; model and provider are empty where there is none."""
+
+    hour: datetime
+    entity_type: str
+    entity_id: str
+    actor: str
+    unit: str
+    model: str
+    provider: str
+
+
+class HourRow(NamedTuple):
+    """The sums of one hour, in parts; `usd` is of the calls with a price, `usd_unknown` counts those without."""
+
+    hour: datetime
+    entity_type: str
+    entity_id: str
+    actor: str
+    unit: str
+    model: str
+    provider: str
+    amount: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    usd: int
+    usd_unknown: int
+
+
+_HOUR = "hour, entity_type, entity_id, actor, unit, model, provider"
+_SUMS = "amount, calls, input_tokens, output_tokens, cached_tokens, usd, usd_unknown"
+
+
+def usage_by_hour(
+    tx: Tx,
+    *,
+    entity: EntityKey | None = None,
+    actor: str | None = None,
+    model: str | None = None,
+    unit: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: HourKey | None = None,
+    limit: int = 1000,
+) -> list[HourRow]:
+    """A page of sums by the hour, the earliest first; hours that start from `since` until before `until`."""
+    key = entity or (None, None)
+    rows = tx.execute(
+        f"SELECT {_HOUR}, {_SUMS} FROM usage_hour WHERE (%s::timestamptz IS NULL OR ({_HOUR}) > (%s, %s, %s, %s, %s,"
+        " %s, %s)) AND (%s::text IS NULL OR (entity_type = %s AND entity_id = %s))"
+        " AND (%s::text IS NULL OR actor = %s) AND (%s::text IS NULL OR model = %s)"
+        " AND (%s::text IS NULL OR unit = %s) AND (%s::timestamptz IS NULL OR hour >= %s)"
+        f" AND (%s::timestamptz IS NULL OR hour < %s) ORDER BY {_HOUR} LIMIT %s",
+        [
+            after and after.hour, *(after or (None,) * 7), key[0], *key, actor, actor, model, model, unit, unit,
+            since, since, until, until, limit,
+        ],
+    )  # fmt: skip
+    return [HourRow._make(row) for row in rows]
+
+
+class UsageTotal(NamedTuple):
+    """The sums of a period for one model, provider, actor or entity (as `type:id`), in parts of one unit."""
+
+    name: str
+    unit: str
+    amount: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    usd: int
+    usd_unknown: int
+
+
+def usage_totals(
+    tx: Tx,
+    *,
+    by: str = "unit",
+    entity: EntityKey | None = None,
+    actor: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 1000,
+) -> list[UsageTotal]:
+    """The sums of whole hours per unit and, with `by`, per model, provider, actor or entity; the dearest first."""
+    assert by in ("unit", "model", "provider", "actor", "entity"), by
+    key = entity or (None, None)
+    rows = tx.execute(
+        "SELECT CASE %s WHEN 'model' THEN model WHEN 'provider' THEN provider WHEN 'actor' THEN actor"
+        " WHEN 'entity' THEN entity_type || ':' || entity_id ELSE unit END AS name, unit, sum(amount)::bigint,"
+        " sum(calls)::bigint, sum(input_tokens)::bigint, sum(output_tokens)::bigint, sum(cached_tokens)::bigint,"
+        " sum(usd)::bigint, sum(usd_unknown)::bigint FROM usage_hour"
+        " WHERE (%s::text IS NULL OR (entity_type = %s AND entity_id = %s)) AND (%s::text IS NULL OR actor = %s)"
+        " AND (%s::timestamptz IS NULL OR hour >= %s) AND (%s::timestamptz IS NULL OR hour < %s)"
+        " GROUP BY 1, 2 ORDER BY sum(usd) DESC, sum(amount) DESC, 1, 2 LIMIT %s",
+        [by, key[0], *key, actor, actor, since, since, until, until, limit],
+    )
+    return [UsageTotal._make(row) for row in rows]
+
+
+def calls_needed(
+    tx: Tx, model: str, *, unit: str, calls: int, quantile: Decimal, input_known: int | None = None
+) -> tuple[int, int] | None:
+    """Output tokens, and tokens in all, with which that share of a model's latest calls would have got by.
+
+    With the input known its tokens and those of the output are the total. None where no call is known.
+    """
+    row = tx.execute(
+        "SELECT percentile_disc(%s) WITHIN GROUP (ORDER BY coalesce(output_tokens, amount)),"
+        " percentile_disc(%s) WITHIN GROUP (ORDER BY amount)"
+        " FROM (SELECT output_tokens, amount FROM resource_usage WHERE model = %s AND unit = %s"
+        " ORDER BY created_at DESC LIMIT %s) AS latest",
+        [float(quantile), float(quantile), model, unit, calls],
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    output, total = row
+    return output, total if input_known is None else input_known + output
+
+
+class Partition(NamedTuple):
+    """A month of usage: from when until before when, about how many rows, and how many bytes with its indexes."""
+
+    opens: datetime
+    closes: datetime
+    rows: int
+    size: int
+
+
+def find_partitions(tx: Tx) -> list[Partition]:
+    """Every month that there is, the earliest first."""
+    rows = tx.execute(
+        "SELECT opens, (opens AT TIME ZONE 'UTC' + interval '1 month') AT TIME ZONE 'UTC', greatest(reltuples, 0),"
+        " pg_total_relation_size(part) FROM (SELECT to_timestamp(right(relname, 7) || ' +00', 'YYYY_MM TZH') AS opens,"
+        " reltuples::bigint AS reltuples, pg_class.oid AS part FROM pg_inherits"
+        " JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'resource_usage'::regclass) AS month"
+        " ORDER BY opens"
+    )
+    return [Partition._make(row) for row in rows]
+
+
+_COMPARED = (
+    f"SELECT {_HOUR}, kept.amount, kept.calls, kept.input_tokens, kept.output_tokens, kept.cached_tokens, kept.usd,"
+    " kept.usd_unknown, found.amount, found.calls, found.input_tokens, found.output_tokens, found.cached_tokens,"
+    f" found.usd, found.usd_unknown FROM usage_hour AS kept FULL JOIN (SELECT {_HOURS_OF} FROM resource_usage"
+    f" GROUP BY 1, 2, 3, 4, 5, 6, 7) AS found USING ({_HOUR})"
+    " WHERE (kept.amount, kept.calls, kept.input_tokens, kept.output_tokens, kept.cached_tokens, kept.usd,"
+    " kept.usd_unknown) IS DISTINCT FROM (found.amount, found.calls, found.input_tokens, found.output_tokens,"
+    " found.cached_tokens, found.usd, found.usd_unknown)"
+    f" ORDER BY {_HOUR}"
+)
+
+
+def check_rollups(tx: Tx) -> Iterator[str]:
+    """Every sum by the hour that is not the sum of its rows."""
+    for row in tx.execute(_COMPARED):
+        key, kept, found = HourKey._make(row[:7]), row[7:14], row[14:]
+        at = f"usage_hour {key.hour.isoformat()} {' '.join(key[1:])}"
+        if kept[0] is None:
+            yield f"{at}: is missing; its rows sum to {found[0]}"
+        elif found[0] is None:
+            yield f"{at}: says {kept[0]} and has no rows"
+        else:
+            names = _SUMS.split(", ")
+            wrong = [
+                f"{name} is {a}, its rows make {b}" for name, a, b in zip(names, kept, found, strict=True) if a != b
+            ]
+            yield f"{at}: {'; '.join(wrong)}"
+
+
+bind(EVENTS, load=load_events, insert=insert_events, scan=scan_events)
+bind(STORES, load=load_stores, insert=insert_stores, update=update_stores, scan=scan_stores)
+bind(USAGE, insert=insert_usage, scan=scan_usage)
