@@ -115,6 +115,8 @@ def _array(values: Sequence[Any]) -> str:
         return '{"' + joined.replace("\0", '","') + '"}'
     if type(first) is int and None not in values:
         return "{" + ",".join(map(str, values)) + "}"
+    if type(first) is datetime and None not in values:
+        return "{" + ",".join(map(_moment, values)) + "}"
     return "{" + ",".join([_element(value) for value in values]) + "}"
 
 
