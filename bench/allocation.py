@@ -43,6 +43,11 @@ def worlds(n: int) -> dict[str, tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     }
 
 
+def figure(n: int) -> float:
+    """Seconds to share a pool among n claims of every size."""
+    return seconds(partial(allocate, *worlds(n)["spread"], tie_order=tie_order_of("bench", [str(i) for i in range(n)])))
+
+
 def main() -> None:
     """Run and print."""
     report: dict[str, object] = {"cpus": os.cpu_count()}
@@ -51,7 +56,7 @@ def main() -> None:
         for name, arrays in worlds(n).items():
             report[f"{name}_{n}"] = seconds(partial(allocate, *arrays, tie_order=ties))
             if name == "spread":
-                lists = (arrays[0], *(array.tolist() for array in arrays[1:]))
+                lists = (arrays[0], arrays[1].tolist(), arrays[2].tolist(), arrays[3].tolist())
                 report[f"{name}_lists_{n}"] = seconds(partial(allocate, *lists, tie_order=ties))
                 result = allocate(*lists, tie_order=ties)
                 report[f"{name}_verify_{n}"] = seconds(partial(verify, *lists, result), 1)

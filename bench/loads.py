@@ -14,7 +14,7 @@ from scidex.core.errors import Refusal
 from scidex.core.journal import Request
 from scidex.economy import Economy
 from scidex.exchange.markets import Order, place_order
-from scidex.ledger import AccountKey, Leg, PlaceHold, PostHold, Transfer, hold, transfer, wallet_of
+from scidex.ledger import AccountKey, Leg, PlaceHold, PostHold, Transfer, find_accounts, hold, transfer, wallet_of
 
 Step: TypeAlias = Callable[[], int]
 """Does something once; how many commands that were."""
@@ -29,6 +29,7 @@ class Place(NamedTuple):
 
     first: int = 0
     actors: int = 1000
+    first_market: int = 0
     markets: int = 500
     seed: int = 0
     thread: int = 0
@@ -75,6 +76,73 @@ def bids(economy: Economy, place: Place, batch: int) -> Step:
         return Request(_bid(place, dice), actor(place.first + dice.randrange(place.actors)))
 
     return _batches_of(economy, place, batch, made)
+
+
+def few_transfers(economy: Economy, place: Place, batch: int) -> Step:
+    """Batches of transfers among a thousand of the accounts, others per batch: the same rows however many exist."""
+    dice, wallets = place.dice(), _wallets(place)
+    batches = []
+    for _ in range(RING):
+        chosen = dice.sample(wallets, 1000)
+        batches.append([_transfer_among(chosen, dice) for _ in range(batch)])
+    return _repeating(economy, batches)
+
+
+def gathered_transfers(economy: Economy, place: Place, batch: int) -> Step:
+    """Transfers one by one to the batcher, four batches of them waiting at once; counted when all are answered."""
+    ring = _ring(place, 4 * batch, _transfer)
+
+    def step() -> int:
+        answers = [economy.batcher.submit(request) for request in next(ring)]
+        return _counted([answer.result() for answer in answers])
+
+    return step
+
+
+def gathered_bid(economy: Economy, place: Place, batch: int) -> Step:
+    """A bid by itself, to the batcher."""
+    dice = place.dice()
+
+    def step() -> int:
+        economy.batcher.perform(Request(_bid(place, dice), actor(place.first + dice.randrange(place.actors))))
+        return 1
+
+    return step
+
+
+def gathered_transfer(economy: Economy, place: Place, batch: int) -> Step:
+    """A transfer by itself, to the batcher."""
+    dice = place.dice()
+
+    def step() -> int:
+        economy.batcher.perform(_transfer(place, dice))
+        return 1
+
+    return step
+
+
+def sealing(economy: Economy, place: Place, batch: int) -> Step:
+    """What the keeper does: seal, then wait as long as it would; counted are the rows."""
+
+    def step() -> int:
+        time.sleep(economy.settings.seal_every_s)
+        return economy.seal()
+
+    return step
+
+
+def accounts_page(economy: Economy, place: Place, batch: int) -> Step:
+    """Every account by key, in pages of a thousand; counted are the accounts."""
+    after = AccountKey("", "", "")
+
+    def step() -> int:
+        nonlocal after
+        with economy.reading() as tx:
+            page = find_accounts(tx, after=after, limit=1000)
+        after = page[-1].key if page else AccountKey("", "", "")
+        return len(page)
+
+    return step
 
 
 def held_posts(economy: Economy, place: Place, batch: int) -> Step:
@@ -136,7 +204,12 @@ Maker: TypeAlias = Callable[[Place, random.Random], Request]
 
 
 def _batches_of(economy: Economy, place: Place, batch: int, made: Maker) -> Step:
-    ring = _ring(place, batch, made)
+    dice = place.dice()
+    return _repeating(economy, [[made(place, dice) for _ in range(batch)] for _ in range(RING)])
+
+
+def _repeating(economy: Economy, batches: Sequence[list[Request]]) -> Step:
+    ring = _cycled(batches)
 
     def step() -> int:
         return _counted(economy.perform(next(ring)))
@@ -145,9 +218,12 @@ def _batches_of(economy: Economy, place: Place, batch: int, made: Maker) -> Step
 
 
 def _ring(place: Place, batch: int, made: Maker) -> Iterator[list[Request]]:
-    """Batches made beforehand, again and again: what a caller needs to think of its commands is not our figure."""
     dice = place.dice()
-    batches = [[made(place, dice) for _ in range(batch)] for _ in range(RING)]
+    return _cycled([[made(place, dice) for _ in range(batch)] for _ in range(RING)])
+
+
+def _cycled(batches: Sequence[list[Request]]) -> Iterator[list[Request]]:
+    """Batches made beforehand, again and again: what a caller needs to think of its commands is not our figure."""
     # What only the bench keeps in memory should not slow the collector down.
     gc.collect()
     gc.freeze()
@@ -162,13 +238,18 @@ def _counted(answers: Sequence[object]) -> int:
 
 
 def _transfer(place: Place, dice: random.Random) -> Request:
-    (name, debit), (_, credit) = dice.sample(_wallets(place), 2)
+    return _transfer_among(_wallets(place), dice)
+
+
+def _transfer_among(wallets: Sequence[tuple[str, AccountKey]], dice: random.Random) -> Request:
+    (name, debit), (_, credit) = dice.sample(wallets, 2)
     return Request(Transfer((Leg(debit, credit, TOKEN),), "bench"), name)
 
 
 def _bid(place: Place, dice: random.Random) -> Order:
-    where = dice.randrange(place.markets) if place.markets > 1 else 0
-    return Order(market(where), dice.choice(("yes", "no")), "buy", spend=TOKEN)
+    return Order(
+        market(place.first_market + dice.randrange(place.markets)), dice.choice(("yes", "no")), "buy", spend=TOKEN
+    )
 
 
 _made: dict[tuple[int, int], list[tuple[str, AccountKey]]] = {}
@@ -185,5 +266,8 @@ def _wallets(place: Place) -> list[tuple[str, AccountKey]]:
 
 LOADS: dict[str, Callable[[Economy, Place, int], Step]] = {
     load.__name__: load
-    for load in (transfers, keyed_transfers, hot_transfers, bids, held_posts, one_transfer, one_bid, one_hold)
-}
+    for load in (
+        transfers, keyed_transfers, hot_transfers, few_transfers, gathered_transfers, gathered_transfer, bids,
+        gathered_bid, held_posts, one_transfer, one_bid, one_hold, sealing, accounts_page,
+    )
+}  # fmt: skip

@@ -133,9 +133,14 @@ class Report:
         """The report for people."""
         facts = _table(("machine", ""), self.machine.facts.items())
         head = ("what", "figure", "unit", "yardstick", "its figure", "ratio", "target", "met", "spread", "note")
-        parts = ["# Bench", facts, _table(head, map(_cells, self.rows))]
+        held = [row for row in self.rows if row.target is not None]
+        rest = [row for row in self.rows if row.target is None]
+        parts = ["# Bench", facts]
+        for title, rows in (("Held to targets", held), ("The other figures and the yardsticks", rest)):
+            if rows:
+                parts += [f"## {title}", _table(head, map(_cells, rows))]
         if self.failures:
-            parts.append(_table(("not measured", "why"), self.failures.items()))
+            parts += ["## Not measured", _table(("what", "why"), self.failures.items())]
         return "\n\n".join(parts) + "\n"
 
 

@@ -48,18 +48,27 @@ def rate(commands: list[Request]) -> float:
     return round(best)
 
 
-def main() -> None:
-    """Prints one JSON document."""
+def figure(sort: str) -> float:
+    """Transfers, or bids, per second."""
+    return rate(commands(sort))
+
+
+def commands(sort: str) -> list[Request]:
+    """Transfers, or bids, of two actors."""
     names = ("alice", "bob")
     wallets = [wallet_of(name) for name in names]
-    transfers = [
-        Request(Transfer((Leg(wallets[n % 2], wallets[1 - n % 2], T),), "x"), names[n % 2]) for n in range(COMMANDS)
-    ]
-    bids = [Request(Order("m", ("yes", "no")[n % 2], "buy", spend=T), names[n % 2]) for n in range(COMMANDS)]
+    if sort == "transfers":
+        legs = [(Leg(wallets[n], wallets[1 - n], T),) for n in range(2)]
+        return [Request(Transfer(legs[n % 2], "x"), names[n % 2]) for n in range(COMMANDS)]
+    return [Request(Order("m", ("yes", "no")[n % 2], "buy", spend=T), names[n % 2]) for n in range(COMMANDS)]
+
+
+def main() -> None:
+    """Prints one JSON document."""
     report = {
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
-        "transfers_per_s": rate(transfers),
-        "bids_per_s": rate(bids),
+        "transfers_per_s": figure("transfers"),
+        "bids_per_s": figure("bids"),
     }
     print(json.dumps(report, indent=2))
 

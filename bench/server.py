@@ -29,6 +29,11 @@ class Server:
         self.conninfo = conninfo
         self.folder = folder
 
+    @property
+    def postmaster(self) -> int:
+        """The process that all of its others come from."""
+        return int((self.folder / "h" / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+
     def url(self, database: str) -> str:
         """How to reach a database on it."""
         return make_conninfo(self.conninfo, dbname=database)
