@@ -15,9 +15,13 @@ MORE_FILES = {
     # and a position, which quotes, orders and rehearsals share.
     "scidex.exchange.markets": {"lmsr", "fills"},
     "scidex.exchange.resource_allocator": {"allocation"},  # sharing a pool: an algorithm of its own
+    "scidex.metering": {"tiers", "pricebook", "intake"},
+    # The slice has many words and rules: refusals beside the model; admission, limits and grants beside the rules of
+    # settling; kinds, what each command touches, beside the actions.
+    "scidex.senate.budgets": {"refusals", "admission", "limits", "grants", "kinds"},
 }
 SLICES_OF_FIVE = tuple(
-    name for name in SLICES if name.split(".")[1] in ("policy", "actors", "entities", "ledger", "exchange")
+    name for name in SLICES if name.split(".")[1] in ("policy", "actors", "entities", "ledger", "metering", "exchange", "senate")
 )
 
 

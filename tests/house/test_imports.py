@@ -22,7 +22,7 @@ PLANTED = {
     "views/base.py": ("import psycopg", "scidex.views.base -> psycopg"),
     "lab/world.py": ("import fastapi", "scidex.lab.world -> fastapi"),
     "actors/store.py": ("import typer", "scidex.actors.store -> typer"),
-    "senate/__init__.py": ("", "- scidex.senate"),
+    "planning/__init__.py": ("", "- scidex.planning"),
 }
 """An import to append to each file, and how it is to be reported; the last is a slice without a place."""
 
@@ -52,7 +52,7 @@ def test_imports_point_down(house: Tree) -> None:
 
 def test_an_import_that_points_up_or_sideways_is_caught(tmp_path: Path) -> None:
     shutil.copytree(SRC / "scidex", tmp_path / "scidex", ignore=shutil.ignore_patterns("__pycache__", "http", "cli"))
-    for package in ("surfaces", "surfaces/http", "surfaces/cli", "senate"):
+    for package in ("surfaces", "surfaces/http", "surfaces/cli", "planning"):
         folder = tmp_path / "scidex" / package
         folder.mkdir(exist_ok=True)
         (folder / "__init__.py").touch()

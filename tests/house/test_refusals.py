@@ -146,15 +146,14 @@ def check_actions(tree: Tree) -> list[str]:
 
 
 def _rules_by_command(tree: Tree) -> dict[str, Function]:
-    """From each `Kind("name", Command, Result, rule, ...)` in an actions.py."""
+    """From each `Kind("name", Command, Result, rules.rule, ...)`; the rule may be in another file of the slice."""
     found = {}
     for module in tree.values():
-        behind = tree.get(f"{module.package}.rules")
-        functions = {function.name: function for function in behind.functions()} if behind else {}
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and called_name(node) == "Kind":
-                command, rule = (ast.unparse(node.args[place]).rpartition(".")[2] for place in (1, 3))
-                found[command] = functions[rule]
+                command, rule = (ast.unparse(node.args[place]).rpartition(".") for place in (1, 3))
+                behind = tree[f"{module.package}.{rule[0] or 'rules'}"]
+                found[command[2]] = {function.name: function for function in behind.functions()}[rule[2]]
     return found
 
 

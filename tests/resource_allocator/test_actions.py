@@ -274,7 +274,7 @@ def test_spending_comes_out_of_the_grant_and_ends_with_402(world):
     assert (refused.value.status, refused.value.facts["short"]) == (402, "1")
     rows = allocator.find_allocations(world.tx, artifact=EntityKey("gap", "wanted"))
     assert [(row.sort, row.amount) for row in rows] == [("spending", 2000), ("grant", 2500)]
-    sink = AccountKey("system", "spent", "llm_standard")
+    sink = AccountKey("entity:gap:wanted", "spent", "llm_standard")
     assert ledger.find_account(world.tx, sink).balance == 2000
 
 

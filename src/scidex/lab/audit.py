@@ -12,10 +12,11 @@ from scidex.core.db import Tx
 from scidex.core.journal import BINDINGS, Entry
 from scidex.core.machine import Table
 from scidex.core.seal import check_chain
-from scidex.exchange import bounties, markets
+from scidex.exchange import bounties, markets, resource_allocator
 from scidex.lab.model import Finding
 from scidex.lab.world import TABLES, World
-from scidex.ledger import ACCOUNTS, HOLDS, AccountKey, issuance_of, sums_by_unit
+from scidex.ledger import ACCOUNTS, BUDGET, HOLDS, AccountKey, issuance_of, sums_by_unit
+from scidex.senate import budgets
 
 Tables = dict[Table[Any, Any], dict[Any, Any]]
 """Rows by table and key."""
@@ -36,13 +37,21 @@ def check_ledger(tx: Tx, tables: Tables) -> Iterator[Finding]:
         if total:
             yield Finding("ledger", f"unit {unit}", f"the balances sum to {total} parts, not 0")
     for key, account in tables[ACCOUNTS].items():
-        if account.held < 0 or (key != issuance_of(key.unit) and account.balance < account.held):
+        # What was used beyond a budget is a debt that stands in its account until a grant repays it.
+        may_be_short = key == issuance_of(key.unit) or key.purpose == BUDGET
+        if account.held < 0 or (account.balance < account.held and not may_be_short):
             yield Finding("ledger", f"ledger_account {key}", f"holds {account.held} of a balance of {account.balance}")
 
 
 def check_holds(tables: Tables) -> Iterator[Finding]:
-    """What an account has set aside is the sum of its pending holds."""
+    """What an account has set aside is the sum of its pending holds and open reservations; what a limit holds too."""
     pending: Counter[AccountKey] = Counter()
+    counted: Counter[budgets.LimitKey] = Counter()
+    for reservation in tables[budgets.RESERVATIONS].values():
+        if reservation.state == "open":
+            for unit, amount in reservation.amounts:
+                pending[resource_allocator.budget_account(reservation.entity, unit)] += amount
+            counted.update(budgets.held_in_limits(reservation))
     for hold in tables[HOLDS].values():
         if hold.state == "pending":
             pending[hold.debit] += hold.amount
@@ -51,7 +60,14 @@ def check_holds(tables: Tables) -> Iterator[Finding]:
             yield Finding(
                 "holds",
                 f"ledger_account {key}",
-                f"has {account.held} set aside and its pending holds sum to {pending[key]}",
+                f"has {account.held} set aside and its pending holds and reservations sum to {pending[key]}",
+            )
+    for limit_key, limit in tables[budgets.LIMITS].items():
+        if limit.held != counted[limit_key]:
+            yield Finding(
+                "holds",
+                f"budget_limit {limit_key}",
+                f"holds {limit.held} and its open reservations sum to {counted[limit_key]}",
             )
 
 

@@ -14,6 +14,7 @@ from scidex.exchange import bounties, markets, resource_allocator
 from scidex.ledger import ACCOUNTS, HOLDS, TRANSFERS
 from scidex.metering import EVENTS, STORES, USAGE
 from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
+from scidex.senate import budgets
 
 TABLES: tuple[Table[Any, Any], ...] = (
     resource_allocator.CYCLES,
@@ -24,13 +25,17 @@ TABLES: tuple[Table[Any, Any], ...] = (
     markets.POSITIONS,
     markets.TRADES,
     HOLDS,
+    budgets.RESERVATIONS,
     ENTITIES,
+    budgets.BUDGETS,
     STORES,
+    budgets.LIMITS,
     ACTORS,
     ACCOUNTS,
     TRANSFERS,
     EVENTS,
     USAGE,
+    budgets.BUDGET_EVENTS,
     POLICIES,
 )
 """Every table that the journal projects to."""

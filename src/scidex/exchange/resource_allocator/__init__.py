@@ -35,6 +35,7 @@ from scidex.exchange.resource_allocator.rules import (
     explain,
     pool_account,
     resource_budget,
+    spent_account,
 )
 from scidex.exchange.resource_allocator.store import find_allocations, find_cycles, find_standings
 
@@ -73,5 +74,6 @@ __all__ = [
     "pool_account",
     "record_resource_spending",
     "resource_budget",
+    "spent_account",
     "verify",
 ]

@@ -66,7 +66,7 @@ SPEND = declare(
             ENTITIES: lambda command, actor, state: (command.artifact,),
             ACCOUNTS: lambda command, actor, state: (
                 rules.budget_account(command.artifact, command.unit),
-                rules.spent_account(command.unit),
+                rules.spent_account(command.artifact, command.unit),
             ),
         },
     )

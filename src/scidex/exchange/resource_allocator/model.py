@@ -9,10 +9,6 @@ from typing import NamedTuple
 from scidex.core.errors import Invalid, Refused
 from scidex.core.machine import Table
 from scidex.entities import EntityKey
-from scidex.ledger import AccountKey
-
-SPENT = AccountKey("system", "spent", "")
-"""Where spent resources go, with the unit filled in: a sink that nothing leaves."""
 
 
 class Ingredient(NamedTuple):
@@ -206,7 +202,7 @@ class CycleAllocated(Refused):
 
 
 class BudgetExhausted(Refused):
-    """{entity_type} {entity_id!r} has {available} {unit} left of its budget and {needed} is needed, {short} more;
-    ask for at most {available}, or wait for its next grant."""
+    """The {cap} of {whom} has {available} {unit} left and {needed} is needed, {short} more; ask for at most {fits}, or
+    wait for {resets_at}."""
 
     status = 402

@@ -22,7 +22,6 @@ from scidex.exchange.resource_allocator.allocation import allocate, tie_order_of
 from scidex.exchange.resource_allocator.model import (
     ALLOCATIONS,
     CYCLES,
-    SPENT,
     AllocatePool,
     AllocationKey,
     AllocationRow,
@@ -92,9 +91,12 @@ def budget_account(artifact: EntityKey, unit: str) -> AccountKey:
     return AccountKey(f"entity:{artifact.entity_type}:{artifact.entity_id}", "budget", unit)
 
 
-def spent_account(unit: str) -> AccountKey:
-    """The sink of everything spent in a unit."""
-    return SPENT._replace(unit=unit)
+def spent_account(artifact: EntityKey, unit: str) -> AccountKey:
+    """Where what an artifact has used up goes: a sink of its own, so that spending never waits for other artifacts.
+
+    What an artifact was granted in all is what its budget holds and what is here.
+    """
+    return AccountKey(f"entity:{artifact.entity_type}:{artifact.entity_id}", "spent", unit)
 
 
 def allocate_pool(state: State, command: AllocatePool, context: Context) -> PoolAllocated:
@@ -232,14 +234,16 @@ def record_spending(state: State, command: RecordSpending, context: Context) -> 
     found = state.get(ACCOUNTS, account) or Account(*account)
     if command.amount > found.available:
         raise BudgetExhausted(
-            entity_type=command.artifact.entity_type,
-            entity_id=command.artifact.entity_id,
+            cap="budget",
+            whom=f"{command.artifact.entity_type} {command.artifact.entity_id!r}",
             unit=unit.name,
             available=format_amount(found.available, unit),
             needed=format_amount(command.amount, unit),
             short=format_amount(command.amount - found.available, unit),
+            fits=f"{format_amount(max(0, found.available), unit)} {unit.name}",
+            resets_at="its next grant",
         )
-    move(state, context, account, spent_account(command.unit), command.amount, "spending")
+    move(state, context, account, spent_account(command.artifact, command.unit), command.amount, "spending")
     row = AllocationRow(
         number=context.number,
         line=0,

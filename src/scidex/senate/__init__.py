@@ -1,0 +1,1 @@
+"""The senate: decides what may be used and enforces it."""

@@ -1,0 +1,311 @@
+"""What a caller can do with budgets. `to_reserve`, `to_settle` and `to_charge` make the commands for batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scidex.core.db import Tx
+from scidex.core.errors import Refusal
+from scidex.core.journal import Receipt, Request, perform, perform_one
+from scidex.entities import EntityKey
+from scidex.metering import (
+    RESOURCE_OF,
+    Price,
+    UsageEvent,
+    bound_of,
+    calls_needed,
+    price_of,
+    tier_of,
+    tier_of_unit,
+    unit_of_tier,
+)
+from scidex.policy import Policy, current
+from scidex.senate.budgets.model import (
+    BudgetSet,
+    Charge,
+    Charged,
+    Estimate,
+    ExpireReservation,
+    ExtendReservation,
+    GiveNotice,
+    IdleReceipt,
+    LimitSet,
+    OverrideLimit,
+    ReservationReceipt,
+    Reserve,
+    Reserved,
+    ReturnGrant,
+    SetBudget,
+    SetLimit,
+    Settle,
+    VoidReservation,
+)
+from scidex.senate.budgets.store import calls_of, due_reservations, find_idle
+
+SECONDS = 600
+"""How long a reservation runs whose caller does not say."""
+
+
+def to_reserve(
+    tx: Tx,
+    *,
+    entity: EntityKey,
+    amounts: Mapping[str, int],
+    seconds: int = SECONDS,
+    usd: int | None = None,
+    model: str | None = None,
+    provider: str | None = None,
+    work: str | None = None,
+    input_tokens: int | None = None,
+    max_output_tokens: int | None = None,
+) -> Reserve:
+    """The command, with what a call of this model is taken to need and the most that it can cost.
+
+    LLM tokens among the amounts are the bound. Else input and most output tokens are; what is missing of them is what
+    such calls have needed so far, or where none is known the policy's first guess. Refuses: UnknownModel.
+    """
+    policy, _ = current(tx)
+    vector = tuple(sorted(amounts.items()))
+    tokens = sum(amount for unit, amount in vector if _is_llm(unit))
+    estimate = None
+    if model is not None and not tokens:
+        unit = unit_of_tier(tier_of(model, policy))
+        if input_tokens is not None and max_output_tokens is not None:
+            vector = tuple(sorted({**amounts, unit: input_tokens + max_output_tokens}.items()))
+            tokens = input_tokens + max_output_tokens
+        else:
+            estimate = _estimate(tx, policy, model, unit, input_tokens, max_output_tokens)
+            tokens = estimate.tokens
+    elif tokens and max_output_tokens is None and input_tokens is not None and input_tokens < tokens:
+        max_output_tokens = tokens - input_tokens
+    bound = None
+    if usd is None and model is not None and tokens:
+        output = estimate.max_output_tokens if estimate is not None else max_output_tokens
+        bound = _bound(tx, policy, model, provider, tokens, output)
+    return Reserve(entity, vector, seconds, usd, model, provider, work, max_output_tokens, estimate, bound)
+
+
+def _is_llm(unit: str) -> bool:
+    return RESOURCE_OF.get(unit, ("", None))[1] is not None
+
+
+def _estimate(
+    tx: Tx, policy: Policy, model: str, unit: str, input_tokens: int | None, max_output_tokens: int | None
+) -> Estimate:
+    needed = calls_needed(
+        tx,
+        model,
+        unit=unit,
+        calls=policy.estimate_calls,
+        quantile=policy.estimate_quantile,
+        input_known=input_tokens,
+    )
+    first = policy.first_call_tokens[tier_of_unit(unit) or "standard"]
+    output, total = needed if needed is not None else (first, first + (input_tokens or 0))
+    if max_output_tokens is not None:
+        # What is not output is input, and the output has a bound of its own.
+        return Estimate(unit, max(total - output, 0) + max_output_tokens, max_output_tokens)
+    return Estimate(unit, max(total, 1), max(min(output, total), 1))
+
+
+def _bound(tx: Tx, policy: Policy, model: str, provider: str | None, tokens: int, output: int | None) -> int | None:
+    """The most that so many tokens can cost, in parts of a dollar, or None where nobody knows the price."""
+
+    def most(given: int, returned: int) -> int | None:
+        return bound_of(
+            model=model, provider=provider, input_tokens=given, output_tokens=returned, at=tx.now, policy=policy
+        ).usd
+
+    if output is not None and output <= tokens:
+        return most(tokens - output, output)
+    # All of it could be input, or output, also at the price of output after a long input.
+    given, returned, both = most(tokens, 0), most(0, tokens), most(tokens, tokens)
+    if given is None or returned is None or both is None:
+        return None
+    return max(given, returned, both - given)
+
+
+def to_settle(tx: Tx, *, reservation: str, events: Sequence[UsageEvent]) -> Settle:
+    """The command, with the price of each event that states none."""
+    return Settle(reservation, tuple(events), _prices(tx, events, reservation))
+
+
+def to_charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent]) -> Charge:
+    """The command, with the price of each event that states none."""
+    return Charge(entity, tuple(events), _prices(tx, events, None))
+
+
+def _prices(tx: Tx, events: Sequence[UsageEvent], reservation: str | None) -> tuple[Price, ...]:
+    policy, _ = current(tx)
+    unpriced = [event for event in events if event.usd is None]
+    model = provider = None
+    if reservation is not None and any(_is_llm(event.unit) and event.model is None for event in unpriced):
+        model, provider = calls_of(tx, [reservation]).get(reservation, (None, None))
+    return tuple(_price(tx, policy, event, event.model or model, event.provider or provider) for event in unpriced)
+
+
+def _price(tx: Tx, policy: Policy, event: UsageEvent, model: str | None, provider: str | None) -> Price:
+    if model is None or not _is_llm(event.unit):
+        return Price(None, None)
+    if event.input_tokens is None or event.output_tokens is None:
+        # Nobody said which tokens were output: it has cost this at most.
+        usd = _bound(tx, policy, model, provider, event.amount, None)
+        return Price(usd, None if usd is None else "bound")
+    return price_of(
+        model=model,
+        provider=provider,
+        input_tokens=event.input_tokens,
+        output_tokens=event.output_tokens,
+        cached_tokens=event.cached_tokens or 0,
+        cache_write_tokens=event.cache_write_tokens or 0,
+        used_at=event.used_at,
+        policy=policy,
+    )
+
+
+def reserve(
+    tx: Tx,
+    *,
+    entity: EntityKey,
+    amounts: Mapping[str, int],
+    seconds: int = SECONDS,
+    usd: int | None = None,
+    model: str | None = None,
+    provider: str | None = None,
+    work: str | None = None,
+    input_tokens: int | None = None,
+    max_output_tokens: int | None = None,
+    key: str | None = None,
+) -> Receipt[Reserved]:
+    """Set a vector of resources, in parts, aside for at most `seconds`: all of it, or none.
+
+    Without a bound on an LLM call the receipt has the `max_output_tokens` to send with it. `usd` in parts bounds what
+    the work costs; without it the price book does. Refuses: DurationInvalid, VectorInvalid, UnknownUnit,
+    AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, UnknownModel, PriceUnknown,
+    NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached, KeyReused.
+    """
+    command = to_reserve(
+        tx,
+        entity=entity,
+        amounts=amounts,
+        seconds=seconds,
+        usd=usd,
+        model=model,
+        provider=provider,
+        work=work,
+        input_tokens=input_tokens,
+        max_output_tokens=max_output_tokens,
+    )
+    return perform_one(tx, Request(command, tx.actor, key))
+
+
+def settle(tx: Tx, *, reservation: str, events: Sequence[UsageEvent], key: str | None = None) -> Receipt[Charged]:
+    """Record what a reservation was used for, charge it in full, and release the rest.
+
+    Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UnknownResource, AmountNotNumber,
+    AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput,
+    TimestampInvalid, TimestampInFuture, TimestampTooOld, BalanceTooLarge, KeyReused.
+    """
+    return perform_one(tx, Request(to_settle(tx, reservation=reservation, events=events), tx.actor, key))
+
+
+def charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent], key: str | None = None) -> Receipt[Charged]:
+    """Record usage that nobody reserved; the budget pays whether or not it can.
+
+    Refuses: UnknownEntity, UnknownActor, TooManyEvents, UnknownResource, AmountNotNumber, AmountNotPositive,
+    AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput, TimestampInvalid,
+    TimestampInFuture, TimestampTooOld, BalanceTooLarge, KeyReused.
+    """
+    return perform_one(tx, Request(to_charge(tx, entity=entity, events=events), tx.actor, key))
+
+
+def void_reservation(tx: Tx, *, reservation: str, key: str | None = None) -> Receipt[ReservationReceipt]:
+    """Release a reservation of which nothing was used.
+
+    Refuses: UnknownReservation, NotYourReservation, ReservationExpired, ReservationEnded, KeyReused.
+    """
+    return perform_one(tx, Request(VoidReservation(reservation), tx.actor, key))
+
+
+def extend_reservation(
+    tx: Tx, *, reservation: str, seconds: int = SECONDS, key: str | None = None
+) -> Receipt[ReservationReceipt]:
+    """Let a reservation run for so many seconds from now: the heartbeat of work that goes on.
+
+    Refuses: DurationInvalid, UnknownReservation, NotYourReservation, ReservationExpired, ReservationEnded, KeyReused.
+    """
+    return perform_one(tx, Request(ExtendReservation(reservation, seconds), tx.actor, key))
+
+
+def set_budget(
+    tx: Tx,
+    *,
+    entity: EntityKey,
+    pool: str,
+    budgets: Mapping[str, int],
+    priority_score: float | None = None,
+    market_weight: float | None = None,
+    cycle: str | None = None,
+    key: str | None = None,
+) -> Receipt[BudgetSet]:
+    """Make the grants of an artifact these, in parts, out of a pool; needs the role operator.
+
+    Refuses: NameInvalid, UnknownUnit, VectorInvalid, AmountNotNumber, AmountNotPositive, AmountTooLarge, ScoreInvalid,
+    UnknownEntity, RoleNeeded, UnknownActor, BudgetBelowUse, PoolEmpty, BalanceTooLarge, KeyReused.
+    """
+    command = SetBudget(entity, pool, tuple(sorted(budgets.items())), priority_score, market_weight, cycle)
+    return perform_one(tx, Request(command, tx.actor, key))
+
+
+def set_limit(
+    tx: Tx, *, scope: str, unit: str, window: str, cap: int | None, subject: str = "", key: str | None = None
+) -> Receipt[LimitSet]:
+    """Cap what is used of a unit within a window, in parts; needs the role operator.
+
+    Refuses: LimitInvalid, AmountNotNumber, AmountNotPositive, AmountTooLarge, RoleNeeded, UnknownActor, KeyReused.
+    """
+    return perform_one(tx, Request(SetLimit(scope, subject, unit, window, cap), tx.actor, key))
+
+
+def override_limit(
+    tx: Tx,
+    *,
+    cap: int,
+    reason: str,
+    scope: str = "fleet",
+    unit: str = "usd",
+    subject: str = "",
+    key: str | None = None,
+) -> Receipt[LimitSet]:
+    """Put another cap, in parts, in the place of a daily one until midnight UTC; needs the role operator.
+
+    Refuses: LimitInvalid, AmountNotNumber, AmountNotPositive, AmountTooLarge, OverrideNeedsReason, RoleNeeded,
+    UnknownActor, UnknownLimit, KeyReused.
+    """
+    return perform_one(tx, Request(OverrideLimit(scope, subject, unit, cap, reason), tx.actor, key))
+
+
+def expire_due_reservations(tx: Tx, *, limit: int = 1000) -> list[Receipt[ReservationReceipt]]:
+    """Release the reservations whose time is over; safe to run from several workers at once."""
+    return _done(tx, [Request(ExpireReservation(name), tx.actor) for name in due_reservations(tx, limit=limit)])
+
+
+def give_due_notices(tx: Tx, *, limit: int = 1000) -> list[Receipt[IdleReceipt]]:
+    """Tell the artifacts whose grants are idle that they return; safe to run from several workers at once."""
+    idle = find_idle(tx, current(tx)[0], noticed=False, limit=limit)
+    return _done(tx, [Request(GiveNotice(each.entity, each.units, each.granted_at), tx.actor) for each in idle])
+
+
+def return_due_grants(tx: Tx, *, limit: int = 1000) -> list[Receipt[IdleReceipt]]:
+    """Move the grants whose notice has run out back to their pools; safe to run from several workers at once."""
+    idle = find_idle(tx, current(tx)[0], noticed=True, limit=limit)
+    return _done(
+        tx, [Request(ReturnGrant(each.entity, each.units, each.pool, each.granted_at), tx.actor) for each in idle]
+    )
+
+
+def _done(tx: Tx, requests: Sequence[Request]) -> list[Receipt[Any]]:
+    answers = perform(tx, requests) if requests else []
+    # A refusal here means that somebody else was first, which is what was wanted.
+    return [answer for answer in answers if not isinstance(answer, Refusal)]

@@ -1,0 +1,220 @@
+"""How budgets are set, and how idle grants go back to their pool: pure."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from scidex.actors import require_role
+from scidex.core.machine import State
+from scidex.core.names import check_name
+from scidex.core.units import UNITS, check_amount, format_amount, unit_named
+from scidex.entities import EntityKey, require_entity
+from scidex.exchange.resource_allocator import PoolEmpty, budget_account, pool_account, spent_account
+from scidex.ledger import ACCOUNTS, Account, AccountKey, move, open_account
+from scidex.policy import Context
+from scidex.senate.budgets.admission import named
+from scidex.senate.budgets.limits import note_event, record_events
+from scidex.senate.budgets.model import (
+    BUDGET_UNITS,
+    BUDGETS,
+    ENTITY,
+    Amounts,
+    Budget,
+    BudgetEvent,
+    BudgetSet,
+    GiveNotice,
+    IdleReceipt,
+    LimitKey,
+    ReturnGrant,
+    SetBudget,
+)
+from scidex.senate.budgets.refusals import (
+    BudgetBelowUse,
+    GrantNotIdle,
+    NoticeNotGiven,
+    PoolUnknown,
+    ScoreInvalid,
+    VectorInvalid,
+)
+
+
+def set_budget(state: State, command: SetBudget, context: Context) -> BudgetSet:
+    """Make the grants of an artifact these: what it was granted so far is what it has and what it has spent.
+
+    Refuses: NameInvalid, UnknownUnit, VectorInvalid, AmountNotNumber, AmountNotPositive, AmountTooLarge, ScoreInvalid,
+    UnknownEntity, RoleNeeded, UnknownActor, BudgetBelowUse, PoolEmpty, BalanceTooLarge.
+    """
+    check_name(command.pool, "pool")
+    if command.cycle is not None:
+        check_name(command.cycle, "cycle")
+    _check_score(command.priority_score, "priority_score", 0)
+    _check_score(command.market_weight, "market_weight", -1)
+    _check_budgets(command.budgets)
+    require_entity(state, command.entity)
+    require_role(state, context, "operator")
+    moved = []
+    for unit, target in sorted(command.budgets):
+        if difference := _grant_to(state, context, command, unit, target):
+            moved.append((unit, difference))
+    before = state.get(BUDGETS, command.entity)
+    keep = before if before is not None else Budget(
+        command.entity, None, (), 0, None, None, None, None, context.now, 0, context.now
+    )  # fmt: skip
+    budget = keep._replace(
+        pool=command.pool,
+        budgets=tuple(sorted({**dict(keep.budgets), **dict(command.budgets)}.items())),
+        storage_hours=context.policy.storage_budget_hours,
+        priority_score=keep.priority_score if command.priority_score is None else command.priority_score,
+        market_weight=keep.market_weight if command.market_weight is None else command.market_weight,
+        cycle=keep.cycle if command.cycle is None else command.cycle,
+        updated_at=context.now,
+        version=keep.version + 1,
+        noticed_at=None,
+    )
+    state.put(BUDGETS, command.entity, budget)
+    return BudgetSet(command.entity, command.pool, tuple(moved), budget.version)
+
+
+def _check_score(score: float | None, field: str, least: int) -> None:
+    if score is None:
+        return
+    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
+        raise ScoreInvalid(field=field, given=str(score)[:40], least=least, most=1)
+    if not least <= score <= 1:
+        raise ScoreInvalid(field=field, given=str(score)[:40], least=least, most=1)
+
+
+def _check_budgets(budgets: Amounts) -> None:
+    known = ", ".join(BUDGET_UNITS)
+    for unit, amount in budgets:
+        if unit not in BUDGET_UNITS:
+            raise VectorInvalid(reason=f"there is no budget in {unit_named(unit).name}", known=known)
+        if amount != 0:
+            check_amount(amount, UNITS[unit], field=unit)
+    if len({unit for unit, _ in budgets}) < len(budgets):
+        raise VectorInvalid(reason="it has a resource twice", known=known)
+
+
+def _grant_to(state: State, context: Context, command: SetBudget, unit: str, target: int) -> int:
+    """Move what is between what was granted and the target; below zero what went back to the pool."""
+    entity = command.entity
+    pool, key, sink = pool_account(command.pool, unit), budget_account(entity, unit), spent_account(entity, unit)
+    parts = UNITS[unit]
+    # Both come to be with the first budget: a row that was read as missing has to be written, or somebody else could
+    # make it at the same time.
+    for missing in (each for each in (key, sink) if state.get(ACCOUNTS, each) is None):
+        open_account(state, missing)
+    account = _found(state, key)
+    spent = _found(state, sink).balance
+    difference = target - account.balance - spent
+    if difference > 0:
+        available = _found(state, pool).available
+        if available < difference:
+            raise PoolEmpty(
+                pool=command.pool,
+                unit=unit,
+                available=format_amount(available, parts),
+                needed=format_amount(difference, parts),
+                account=str(pool),
+            )
+        move(state, context, pool, key, difference, "budget")
+    elif difference < 0:
+        if account.available < -difference:
+            raise BudgetBelowUse(
+                whom=named(entity),
+                unit=unit,
+                least=format_amount(spent + account.held, parts),
+                given=format_amount(target, parts),
+            )
+        move(state, context, key, pool, -difference, "budget taken back")
+    return difference
+
+
+def _found(state: State, key: AccountKey) -> Account:
+    return state.get(ACCOUNTS, key) or Account(*key)
+
+
+def give_notice(state: State, command: GiveNotice, context: Context) -> IdleReceipt:
+    """Tell an artifact that its idle grant returns; whatever it reserves or uses until then takes the notice back.
+
+    Anyone may ask. Refuses: GrantNotIdle.
+    """
+    entity = command.entity
+    budget = state.get(BUDGETS, entity)
+    times = [command.granted_at] if command.granted_at is not None else []
+    if budget is not None:
+        if budget.noticed_at is not None:
+            raise GrantNotIdle(whom=named(entity), reason="it has its notice", idle_at=budget.noticed_at.isoformat())
+        times += [budget.used_at, budget.updated_at]
+    idle_at = max(times, default=context.now) + timedelta(seconds=context.policy.idle_after_s)
+    if idle_at > context.now:
+        raise GrantNotIdle(whom=named(entity), reason="it was granted or used", idle_at=idle_at.isoformat())
+    left = _left(state, entity, command.units)
+    if not left:
+        raise GrantNotIdle(whom=named(entity), reason="nothing of it is left", idle_at="its next grant")
+    if any(_found(state, budget_account(entity, unit)).held for unit in command.units):
+        raise GrantNotIdle(whom=named(entity), reason="some of it is reserved", idle_at="that has ended")
+    if budget is None:
+        hours = context.policy.storage_budget_hours
+        budget = Budget(entity, None, (), hours, None, None, None, None, context.now, 0, idle_at)
+    state.put(BUDGETS, entity, budget._replace(noticed_at=context.now))
+    due_at = context.now + timedelta(seconds=context.policy.idle_notice_s)
+    _note(state, context, entity, "notice", left, f"returns at {due_at.isoformat()}")
+    return IdleReceipt(entity, left, due_at)
+
+
+def return_grant(state: State, command: ReturnGrant, context: Context) -> IdleReceipt:
+    """Move what an idle grant has left back to its pool, once its notice has run out.
+
+    Refuses: RoleNeeded, UnknownActor, NameInvalid, NoticeNotGiven, GrantNotIdle, PoolUnknown, BalanceTooLarge.
+    """
+    require_role(state, context, "operator")
+    entity = command.entity
+    budget = state.get(BUDGETS, entity)
+    notice_s = context.policy.idle_notice_s
+    if budget is None or budget.noticed_at is None or _newer(command.granted_at, budget.noticed_at):
+        raise NoticeNotGiven(whom=named(entity), notice_s=notice_s)
+    due_at = budget.noticed_at + timedelta(seconds=notice_s)
+    if due_at > context.now:
+        raise GrantNotIdle(whom=named(entity), reason="its notice is running", idle_at=due_at.isoformat())
+    pool = budget.pool if budget.pool is not None else command.pool
+    if pool is None:
+        raise PoolUnknown(whom=named(entity))
+    check_name(pool, "pool")
+    left = _left(state, entity, command.units)
+    for unit, amount in left:
+        move(state, context, budget_account(entity, unit), pool_account(pool, unit), amount, "idle grant returned")
+    budgets = {unit: _granted(state, entity, unit) for unit, _ in budget.budgets}
+    # The clock starts anew, so that what is granted next has its time.
+    state.put(
+        BUDGETS,
+        entity,
+        budget._replace(
+            budgets=tuple(budgets.items()), noticed_at=None, used_at=context.now, version=budget.version + 1
+        ),
+    )
+    _note(state, context, entity, "returned", left, f"to the pool {pool}")
+    return IdleReceipt(entity, left, None)
+
+
+def _newer(granted_at: datetime | None, noticed_at: datetime) -> bool:
+    return granted_at is not None and granted_at > noticed_at
+
+
+def _granted(state: State, entity: EntityKey, unit: str) -> int:
+    spent = _found(state, spent_account(entity, unit)).balance
+    return _found(state, budget_account(entity, unit)).balance + spent
+
+
+def _left(state: State, entity: EntityKey, units: tuple[str, ...]) -> Amounts:
+    found = ((unit, _found(state, budget_account(entity, unit)).available) for unit in sorted(set(units)))
+    return tuple((unit, available) for unit, available in found if available > 0)
+
+
+def _note(state: State, context: Context, entity: EntityKey, sort: str, left: Amounts, note: str) -> None:
+    events: list[BudgetEvent] = []
+    for unit, amount in left:
+        subject = LimitKey(ENTITY, f"{entity.entity_type}:{entity.entity_id}", unit)
+        note_event(events, context, sort, subject, amount, note=note)
+    record_events(state, events)

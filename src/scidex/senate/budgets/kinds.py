@@ -1,0 +1,254 @@
+"""The kinds of commands about budgets, and the rows that each of them touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from scidex.actors import ACTORS
+from scidex.core.machine import Kind, Look, State, Whole, declare
+from scidex.entities import ENTITIES, EntityKey
+from scidex.exchange.resource_allocator import budget_account, pool_account, spent_account
+from scidex.ledger import ACCOUNTS, AccountKey
+from scidex.metering import EVENTS, USAGE, UsageEvent
+from scidex.policy import HOUSE
+from scidex.senate.budgets import admission, grants, limits, rules
+from scidex.senate.budgets.model import (
+    BUDGET_EVENTS,
+    BUDGETS,
+    LIMITS,
+    PROVIDER,
+    RESERVATIONS,
+    BudgetSet,
+    Charge,
+    Charged,
+    ExpireReservation,
+    ExtendReservation,
+    GiveNotice,
+    IdleReceipt,
+    LimitKey,
+    LimitSet,
+    OverrideLimit,
+    Reservation,
+    ReservationReceipt,
+    Reserve,
+    Reserved,
+    ReturnGrant,
+    SetBudget,
+    SetLimit,
+    Settle,
+    VoidReservation,
+)
+
+Ending = Settle | VoidReservation | ExtendReservation | ExpireReservation
+
+
+def _units_asked(command: Reserve) -> list[str]:
+    units = [unit for unit, _ in command.amounts]
+    if command.estimate is not None:
+        units.append(command.estimate.unit)
+    return [*units, "usd"]
+
+
+def _limits_asked(command: Reserve, actor: str, state: State) -> list[LimitKey]:
+    units = _units_asked(command)
+    keys = limits.limit_keys(command.entity, actor, units)
+    if command.provider is not None and "api_calls" in units:
+        keys.append(limits.rate_key(command.provider))
+    return keys
+
+
+def _accounts_asked(command: Reserve, actor: str, state: State) -> list[AccountKey]:
+    return [budget_account(command.entity, unit) for unit in _units_asked(command)]
+
+
+def _units_used(events: Iterable[UsageEvent]) -> set[str]:
+    return {"usd", *(event.unit for event in events)}
+
+
+def _ended(command: Ending, state: State) -> Reservation | None:
+    return state.get(RESERVATIONS, command.reservation)
+
+
+def _entity_ended(command: Ending, actor: str, state: State) -> tuple[EntityKey, ...]:
+    found = _ended(command, state)
+    # The hot path, a reservation settled in time, leaves the artifact's row alone.
+    return (found.entity,) if found is not None and (found.state == "expired" or _extends(command)) else ()
+
+
+def _extends(command: Ending) -> bool:
+    return isinstance(command, ExtendReservation)
+
+
+def _limits_ended(command: Ending, actor: str, state: State) -> Sequence[LimitKey]:
+    found = _ended(command, state)
+    if found is None:
+        return ()
+    if isinstance(command, Settle):
+        used = limits.limit_keys(found.entity, found.actor, _units_used(command.events))
+        return [*found.counted, *used]
+    return found.counted
+
+
+def _accounts_ended(command: Ending, actor: str, state: State) -> Sequence[AccountKey]:
+    found = _ended(command, state)
+    if found is None:
+        return ()
+    keys = [budget_account(found.entity, unit) for unit, _ in found.amounts]
+    if isinstance(command, Settle):
+        keys += _accounts_used(found.entity, command.events)
+    return keys
+
+
+def _accounts_used(entity: EntityKey, events: Iterable[UsageEvent]) -> list[AccountKey]:
+    units = _units_used(events)
+    return [account(entity, unit) for unit in units for account in (budget_account, spent_account)]
+
+
+def _event_ids(command: Settle | Charge, actor: str, state: State) -> list[str]:
+    return [event.event for event in command.events if event.event is not None]
+
+
+def _actor_ending(command: Ending, actor: str, state: State) -> tuple[Look, ...]:
+    found = _ended(command, state)
+    return (Look(actor),) if found is not None and actor not in (found.actor, HOUSE) else ()
+
+
+def _nothing(command: Any, actor: str, state: State) -> tuple[()]:
+    return ()
+
+
+def _asking(command: Any, actor: str, state: State) -> tuple[Look, ...]:
+    return (Look(actor),)
+
+
+def _entity_of(command: Any, actor: str, state: State) -> tuple[EntityKey, ...]:
+    return (command.entity,)
+
+
+def _limit_alone(command: SetLimit | OverrideLimit, actor: str, state: State) -> tuple[Any, ...]:
+    subject = command.subject.lower() if command.scope == PROVIDER else command.subject
+    key = LimitKey(command.scope, subject, command.unit)
+    return (Whole(key), key)
+
+
+def _accounts_idle(command: GiveNotice | ReturnGrant, actor: str, state: State) -> list[AccountKey]:
+    keys = [budget_account(command.entity, unit) for unit in command.units]
+    budget = state.get(BUDGETS, command.entity)
+    if isinstance(command, ReturnGrant) and budget is not None:
+        keys += [
+            account(command.entity, unit) for unit, _ in budget.budgets for account in (budget_account, spent_account)
+        ]
+        pools = {command.pool, budget.pool} - {None}
+        keys += [pool_account(pool, unit) for pool in pools for unit in command.units if pool is not None]
+    return keys
+
+
+RESERVE = declare(
+    Kind(
+        "budget.reserve",
+        Reserve,
+        Reserved,
+        admission.reserve,
+        {
+            RESERVATIONS: _nothing,
+            BUDGETS: _entity_of,
+            LIMITS: _limits_asked,
+            ACCOUNTS: _accounts_asked,
+            BUDGET_EVENTS: _nothing,
+        },
+        gathered=("estimate", "bound"),
+    )
+)
+_ENDING: dict[Any, Any] = {
+    RESERVATIONS: lambda command, actor, state: (command.reservation,),
+    LIMITS: _limits_ended,
+    ACCOUNTS: _accounts_ended,
+    ACTORS: _actor_ending,
+}
+_USING: dict[Any, Any] = {EVENTS: _event_ids, USAGE: _nothing, BUDGET_EVENTS: _nothing}
+SETTLE = declare(
+    Kind(
+        "budget.settle",
+        Settle,
+        Charged,
+        rules.settle,
+        {**_ENDING, **_USING, BUDGETS: _entity_ended},
+        gathered=("prices",),
+    )
+)
+CHARGE = declare(
+    Kind(
+        "budget.charge",
+        Charge,
+        Charged,
+        rules.charge,
+        {
+            **_USING,
+            ENTITIES: _entity_of,
+            BUDGETS: _entity_of,
+            LIMITS: lambda command, actor, state: limits.limit_keys(command.entity, actor, _units_used(command.events)),
+            ACCOUNTS: lambda command, actor, state: _accounts_used(command.entity, command.events),
+            ACTORS: _asking,
+        },
+        gathered=("prices",),
+    )
+)
+VOID = declare(Kind("budget.void", VoidReservation, ReservationReceipt, rules.void, _ENDING))
+EXTEND = declare(
+    Kind(
+        "budget.extend",
+        ExtendReservation,
+        ReservationReceipt,
+        rules.extend,
+        {RESERVATIONS: _ENDING[RESERVATIONS], BUDGETS: _entity_ended, ACTORS: _actor_ending},
+    )
+)
+EXPIRE = declare(
+    Kind(
+        "budget.expire",
+        ExpireReservation,
+        ReservationReceipt,
+        rules.expire,
+        {table: touch for table, touch in _ENDING.items() if table is not ACTORS},
+    )
+)
+SET = declare(
+    Kind(
+        "budget.set",
+        SetBudget,
+        BudgetSet,
+        grants.set_budget,
+        {
+            ENTITIES: _entity_of,
+            BUDGETS: _entity_of,
+            ACCOUNTS: lambda command, actor, state: [
+                account
+                for unit, _ in command.budgets
+                for account in (
+                    pool_account(command.pool, unit),
+                    budget_account(command.entity, unit),
+                    spent_account(command.entity, unit),
+                )
+            ],
+            ACTORS: _asking,
+        },
+    )
+)
+_LIMITING: dict[Any, Any] = {LIMITS: _limit_alone, BUDGET_EVENTS: _nothing, ACTORS: _asking}
+LIMIT = declare(Kind("budget.limit", SetLimit, LimitSet, limits.set_limit, _LIMITING))
+OVERRIDE = declare(Kind("budget.override", OverrideLimit, LimitSet, limits.override, _LIMITING))
+_IDLE: dict[Any, Any] = {BUDGETS: _entity_of, ACCOUNTS: _accounts_idle, BUDGET_EVENTS: _nothing}
+NOTICE = declare(
+    Kind("budget.notice", GiveNotice, IdleReceipt, grants.give_notice, _IDLE, gathered=("units", "granted_at"))
+)
+RETURN = declare(
+    Kind(
+        "budget.return",
+        ReturnGrant,
+        IdleReceipt,
+        grants.return_grant,
+        {**_IDLE, ACTORS: _asking},
+        gathered=("units", "granted_at"),
+    )
+)

@@ -1,0 +1,401 @@
+"""Budgets bind: reserve, settle, void, expire, extend, charge, and every refusal of them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.budgets.conftest import GAP, USD
+
+from scidex import ledger
+from scidex.actors import RoleNeeded, UnknownActor
+from scidex.core.names import NameInvalid
+from scidex.core.units import AmountNegative, AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownUnit
+from scidex.entities import EntityKey, UnknownEntity
+from scidex.exchange.resource_allocator import BudgetExhausted, PoolEmpty
+from scidex.metering import PriceUnknown, TimestampInFuture, TokensDiffer, UnknownResource, find_usage
+from scidex.senate import budgets
+
+
+def test_what_is_reserved_is_set_aside_and_what_is_settled_is_spent(office):
+    office.grant(llm_standard=1000, cpu_seconds=5000)
+    held = office.reserve(amounts={"llm_standard": 300, "cpu_seconds": 2000}, work="w1")
+    assert held.amounts == (("cpu_seconds", 2000), ("llm_standard", 300))
+    assert (office.line(), office.line("cpu_seconds")) == ((1000, 300, 0, 700), (5000, 2000, 0, 3000))
+    done = office.settle(held.reservation, office.used(250), office.used(1500, "cpu_seconds"))
+    assert (done.used, done.overrun, done.debts, done.late) == (
+        (("cpu_seconds", 1500), ("llm_standard", 250)),
+        (),
+        (),
+        False,
+    )
+    assert (office.line(), office.line("cpu_seconds")) == ((1000, 0, 250, 750), (5000, 0, 1500, 3500))
+    found = budgets.find_reservation(office.tx, held.reservation)
+    assert (found.state, found.used, found.actor, found.work) == ("settled", done.used, "alice", "w1")
+    rows = find_usage(office.tx, entity=GAP)
+    assert {(row.unit, row.amount, row.actor, row.reservation, row.work) for row in rows} == {
+        ("llm_standard", 250, "alice", held.reservation, "w1"),
+        ("cpu_seconds", 1500, "alice", held.reservation, "w1"),
+    }
+
+
+def test_a_vector_with_one_resource_short_reserves_nothing_and_says_what_would_fit(office):
+    office.grant(llm_standard=1000, cpu_seconds=5000)
+    with pytest.raises(BudgetExhausted) as refused:
+        office.reserve(amounts={"llm_standard": 1500, "cpu_seconds": 2000})
+    assert refused.value.status == 402
+    assert refused.value.facts == {
+        "cap": "budget",
+        "whom": "gap 'g'",
+        "unit": "llm_standard",
+        "available": "1000",
+        "needed": "1500",
+        "short": "500",
+        "fits": "5 cpu_seconds, 1000 llm_standard, 50 usd",
+        "resets_at": "its next grant",
+    }
+    assert (office.line(), office.line("cpu_seconds")) == ((1000, 0, 0, 1000), (5000, 0, 0, 5000))
+    assert budgets.find_reservations(office.tx) == []
+
+
+def test_a_void_releases_all_and_a_settle_of_nothing_too(office):
+    office.grant(llm_standard=100)
+    held = office.reserve()
+    assert budgets.void_reservation(office.tx, reservation=held.reservation).result.state == "voided"
+    again = office.reserve()
+    assert office.settle(again.reservation).used == ()
+    assert office.line() == (100, 0, 0, 100)
+    for name in (held.reservation, again.reservation):
+        with pytest.raises(budgets.ReservationEnded):
+            office.settle(name, office.used(1))
+        with pytest.raises(budgets.ReservationEnded):
+            budgets.void_reservation(office.tx, reservation=name)
+        with pytest.raises(budgets.ReservationEnded):
+            budgets.extend_reservation(office.tx, reservation=name)
+    assert office.line() == (100, 0, 0, 100)
+
+
+def test_use_above_the_reservation_is_recorded_in_full_as_a_debt_that_blocks_until_a_grant_repays_it(office):
+    office.grant(llm_standard=1000)
+    held = office.reserve(amounts={"llm_standard": 900})
+    done = office.settle(held.reservation, office.used(2500))
+    assert (done.overrun, done.debts) == ((("llm_standard", 1600),), (("llm_standard", 1500),))
+    assert office.line() == (1000, 0, 2500, -1500)
+    with pytest.raises(BudgetExhausted) as refused:
+        office.reserve(amounts={"llm_standard": 1})
+    assert (refused.value.facts["available"], refused.value.facts["short"]) == ("-1500", "1501")
+    office.grant(llm_standard=2400)
+    with pytest.raises(BudgetExhausted):
+        office.reserve(amounts={"llm_standard": 1})
+    office.grant(llm_standard=2600)
+    office.reserve(amounts={"llm_standard": 100})
+    assert office.line() == (2600, 100, 2500, 0)
+    (debt,) = budgets.find_budget_events(office.tx, sort="debt")
+    assert (debt.subject, debt.unit, debt.amount) == ("gap:g", "llm_standard", 1500)
+
+
+def test_use_without_a_reservation_is_charged_and_takes_nothing_from_those_that_reserved(office):
+    office.grant(llm_standard=100)
+    held = office.reserve(amounts={"llm_standard": 80})
+    done = office.charge(office.used(50), office.used(7, "api_calls"))
+    assert done.debts == (("api_calls", 7), ("llm_standard", 30))
+    assert (office.line(), office.line("api_calls")) == ((100, 80, 50, -30), (0, 0, 7, -7))
+    office.settle(held.reservation, office.used(20))
+    assert office.line() == (100, 0, 70, 30)
+
+
+def test_a_unit_that_was_not_reserved_is_charged_as_well(office):
+    office.grant(llm_standard=100, api_calls=10)
+    held = office.reserve()
+    done = office.settle(held.reservation, office.used(10), office.used(3, "api_calls"))
+    assert (done.used, done.overrun) == ((("api_calls", 3), ("llm_standard", 10)), (("api_calls", 3),))
+    assert (office.line(), office.line("api_calls")) == ((100, 0, 10, 90), (10, 0, 3, 7))
+
+
+def test_one_event_counts_once_however_often_it_comes(office):
+    office.grant(llm_standard=1000)
+    held = office.reserve()
+    event = office.used(40, event="e1")
+    assert office.settle(held.reservation, event, event).repeated == 1
+    for _ in range(20):
+        assert office.charge(event) == budgets.Charged(None, (), 0, (), (), False, 1)
+    assert office.line() == (1000, 0, 40, 960)
+
+
+def test_the_same_key_reserves_and_settles_once(office):
+    office.grant(llm_standard=1000)
+    first = budgets.reserve(office.as_actor("alice"), entity=GAP, amounts={"llm_standard": 5}, usd=0, key="k")
+    again = budgets.reserve(office.as_actor("alice"), entity=GAP, amounts={"llm_standard": 5}, usd=0, key="k")
+    assert (again.repeated, again.result) == (True, first.result)
+    event = office.used(5)
+    done = budgets.settle(office.tx, reservation=first.result.reservation, events=[event], key="s")
+    assert (
+        budgets.settle(office.tx, reservation=first.result.reservation, events=[event], key="s").result == done.result
+    )
+    assert office.line() == (1000, 0, 5, 995)
+
+
+def test_a_forgotten_reservation_expires_and_a_late_settle_is_still_recorded_once(office):
+    office.grant(llm_standard=100)
+    held = office.reserve()
+    assert budgets.expire_due_reservations(office.tx) == []
+    office.pass_by(60)
+    (expired,) = budgets.expire_due_reservations(office.as_actor("system"))
+    assert (expired.result.state, office.line()) == ("expired", (100, 0, 0, 100))
+    assert budgets.expire_due_reservations(office.tx) == []
+    with pytest.raises(budgets.ReservationExpired):
+        budgets.void_reservation(office.as_actor("alice"), reservation=held.reservation)
+    with pytest.raises(budgets.ReservationExpired):
+        budgets.extend_reservation(office.tx, reservation=held.reservation)
+    other = office.reserve(amounts={"llm_standard": 90})
+    done = office.settle(held.reservation, office.used(100))
+    assert (done.late, done.debts) == (True, (("llm_standard", 90),))
+    assert office.line() == (100, 90, 100, -90)
+    with pytest.raises(budgets.ReservationEnded):
+        office.settle(held.reservation, office.used(100))
+    office.settle(other.reservation)
+    assert office.line() == (100, 0, 100, 0)
+
+
+def test_a_heartbeat_keeps_a_reservation_alive(office):
+    office.grant(llm_standard=100)
+    held = office.reserve(seconds=60)
+    office.pass_by(50)
+    extended = budgets.extend_reservation(office.tx, reservation=held.reservation, seconds=60).result
+    assert (extended.expires_at - office.tx.now).total_seconds() == 60
+    office.pass_by(50)
+    assert budgets.expire_due_reservations(office.tx) == []
+    office.pass_by(10)
+    with pytest.raises(budgets.ReservationExpired):
+        budgets.extend_reservation(office.tx, reservation=held.reservation)
+    with pytest.raises(ledger.DurationInvalid):
+        budgets.extend_reservation(office.tx, reservation=held.reservation, seconds=86_401)
+    assert office.settle(held.reservation, office.used(1)).late is True
+
+
+def test_only_who_reserved_or_an_operator_ends_a_reservation(office):
+    office.grant(llm_standard=1000)
+    held = [office.reserve().reservation for _ in range(3)]
+    for name in ("bob", "ghost"):
+        with pytest.raises(budgets.NotYourReservation):
+            office.settle(held[0], office.used(1), actor=name)
+        with pytest.raises(budgets.NotYourReservation):
+            budgets.void_reservation(office.as_actor(name), reservation=held[0])
+        with pytest.raises(budgets.NotYourReservation):
+            budgets.extend_reservation(office.as_actor(name), reservation=held[0])
+    office.settle(held[0], office.used(1), actor="operator")
+    (row,) = find_usage(office.tx, entity=GAP)
+    assert row.actor == "alice"
+    budgets.void_reservation(office.as_actor("operator"), reservation=held[1])
+    office.settle(held[2], office.used(1), actor="system")
+    for call in (budgets.void_reservation, budgets.extend_reservation):
+        with pytest.raises(budgets.UnknownReservation):
+            call(office.tx, reservation="r0")
+    with pytest.raises(budgets.UnknownReservation):
+        office.settle("r0", office.used(1))
+    with pytest.raises(budgets.UnknownReservation):
+        budgets.find_reservation(office.tx, "r0")
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"amounts": {}}, budgets.VectorInvalid),
+        ({"amounts": {"token": 1}}, budgets.VectorInvalid),
+        ({"amounts": {"usd": 1}}, budgets.VectorInvalid),
+        ({"amounts": {"gold": 1}}, UnknownUnit),
+        ({"amounts": {"llm_standard": 0}}, AmountNotPositive),
+        ({"amounts": {"llm_standard": -5}}, AmountNotPositive),
+        ({"amounts": {"llm_standard": 2**60}}, AmountTooLarge),
+        ({"amounts": {"llm_standard": 1.5}}, AmountNotNumber),
+        ({"amounts": {"llm_batch": 1}}, budgets.NoBudget),
+        ({"amounts": {"llm_standard": 1001}}, BudgetExhausted),
+        ({"entity": EntityKey("gap", "unheard of")}, budgets.NoBudget),
+        ({"seconds": 0}, ledger.DurationInvalid),
+        ({"seconds": 86_401}, ledger.DurationInvalid),
+        ({"seconds": "60"}, ledger.DurationInvalid),
+        ({"usd": -1}, AmountNegative),
+        ({"usd": 51 * USD}, budgets.DailyCapReached),
+        ({"model": "nobody-knows-9", "usd": None}, PriceUnknown),
+        ({"model": " "}, NameInvalid),
+        ({"provider": ""}, NameInvalid),
+        ({"work": "x" * 201}, NameInvalid),
+        ({"max_output_tokens": 0}, AmountNotPositive),
+    ],
+)
+def test_what_reserving_refuses(office, change, refusal):
+    office.grant(llm_standard=1000)
+    with pytest.raises(refusal):
+        office.reserve(**change)
+    assert office.line() == (1000, 0, 0, 1000)
+    assert budgets.find_reservations(office.tx) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"amount": 0}, AmountNotPositive),
+        ({"amount": -1}, AmountNotPositive),
+        ({"unit": "gold"}, UnknownResource),
+        ({"input_tokens": 3, "output_tokens": 3}, TokensDiffer),
+        ({"usd": -1}, AmountNegative),
+    ],
+)
+def test_what_settling_and_charging_refuse(office, change, refusal):
+    office.grant(llm_standard=1000)
+    held = office.reserve()
+    event = office.used(5, **change) if "amount" not in change else office.used(change["amount"])
+    with pytest.raises(refusal):
+        office.settle(held.reservation, office.used(7), event)
+    with pytest.raises(refusal):
+        office.charge(event)
+    assert office.line() == (1000, 100, 0, 900)
+    assert find_usage(office.tx, entity=GAP) == []
+
+
+def test_usage_of_the_future_and_too_many_events_are_refused(office):
+    office.grant(llm_standard=1000)
+    held = office.reserve()
+    early = office.used(5)
+    office.tx.now = office.tx.now.replace(year=2025)
+    with pytest.raises(TimestampInFuture):
+        office.charge(early)
+    with pytest.raises(budgets.TooManyEvents):
+        office.settle(held.reservation, *[office.used(1)] * 1001)
+    with pytest.raises(UnknownEntity):
+        office.charge(office.used(1), entity=EntityKey("gap", "unheard of"))
+    with pytest.raises(UnknownActor):
+        office.charge(office.used(1), actor="ghost")
+
+
+def test_a_budget_is_set_in_whole_and_the_difference_moves(office):
+    office.fund("llm_standard", 1000)
+    moved = budgets.set_budget(
+        office.tx, entity=GAP, pool="main", budgets={"llm_standard": 600}, priority_score=0.5
+    ).result
+    assert (moved.moved, moved.version) == ((("llm_standard", 600),), 1)
+    held = office.reserve(amounts={"llm_standard": 100})
+    office.settle(held.reservation, office.used(100))
+    office.reserve(amounts={"llm_standard": 50})
+    back = office.grant(llm_standard=200)
+    assert (back.moved, office.line()) == ((("llm_standard", -400),), (200, 50, 100, 50))
+    with pytest.raises(budgets.BudgetBelowUse) as refused:
+        office.grant(llm_standard=149)
+    assert refused.value.facts["least"] == "150"
+    with pytest.raises(PoolEmpty):
+        budgets.set_budget(office.tx, entity=GAP, pool="main", budgets={"llm_standard": 1101})
+    found = budgets.find_budget(office.tx, GAP)
+    assert found is not None
+    assert (found.budgets, found.priority_score, found.pool, found.version) == (
+        (("llm_standard", 200),),
+        0.5,
+        "main",
+        2,
+    )
+    assert budgets.find_budgets(office.tx) == [found]
+    assert budgets.find_budgets(office.tx, entity_type="hypothesis") == []
+
+
+def test_the_row_shows_what_the_specification_asks_for(office):
+    office.grant(
+        llm_standard=600, llm_batch=50, cpu_seconds=90_500, storage_gb_hours=720 * USD * 2, api_calls=7, usd=3 * USD
+    )
+    row = office.tx.execute(
+        "SELECT token_budget, llm_standard_budget, cpu_budget, storage_budget_gb, api_call_budget, usd_budget, roi_score"
+        " FROM resource_budgets"
+    ).fetchone()
+    assert row[:2] + row[4:] == (650, 600, 7, 3, None)
+    assert (float(row[2]), float(row[3])) == (90.5, 2.0)
+    held = office.reserve(amounts={"llm_standard": 5})
+    office.settle(held.reservation, office.used(5))
+    spent = office.tx.execute(
+        "SELECT artifact_type, artifact_id, unit, amount, spent FROM resource_spending"
+    ).fetchall()
+    assert spent == [("gap", "g", "llm_standard", 5, 5)]
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"budgets": {"gold": 1}}, UnknownUnit),
+        ({"budgets": {"token": 1}}, budgets.VectorInvalid),
+        ({"budgets": {"usd": -1}}, AmountNotPositive),
+        ({"pool": ""}, NameInvalid),
+        ({"cycle": ""}, NameInvalid),
+        ({"priority_score": 1.5}, budgets.ScoreInvalid),
+        ({"market_weight": float("nan")}, budgets.ScoreInvalid),
+        ({"entity": EntityKey("gap", "unheard of")}, UnknownEntity),
+    ],
+)
+def test_what_setting_a_budget_refuses(office, change, refusal):
+    terms = {"entity": GAP, "pool": "main", "budgets": {}, **change}
+    with pytest.raises(refusal):
+        budgets.set_budget(office.as_actor("operator"), **terms)
+
+
+def test_only_an_operator_sets_budgets_and_limits(office):
+    with pytest.raises(RoleNeeded):
+        budgets.set_budget(office.as_actor("alice"), entity=GAP, pool="main", budgets={})
+    with pytest.raises(RoleNeeded):
+        budgets.set_limit(office.tx, scope="fleet", unit="usd", window="day", cap=1)
+    with pytest.raises(RoleNeeded):
+        budgets.override_limit(office.tx, cap=1, reason="why not")
+
+
+def test_a_call_with_a_bound_on_its_output_reserves_input_and_output_and_the_price_of_both(office):
+    office.grant(llm_standard=10_000)
+    held = office.reserve(amounts={}, model="gpt-4o-mini", input_tokens=1000, max_output_tokens=500, usd=None)
+    # 0.15 and 0.60 dollars per million.
+    assert (held.amounts, held.usd, held.max_output_tokens, held.estimated) == (
+        (("llm_standard", 1500),),
+        450,
+        500,
+        False,
+    )
+    done = office.settle(held.reservation, office.used(1200, usd=None, input_tokens=1000, output_tokens=200))
+    assert done.used_usd == 270
+    (row,) = find_usage(office.tx, entity=GAP)
+    assert (row.model, row.usd, row.tier) == ("gpt-4o-mini", 270, "standard")
+    assert row.price_source.startswith("genai-prices")
+    assert office.limit().used == 270
+
+
+def test_a_call_without_a_bound_reserves_what_such_calls_have_needed(office):
+    office.grant(llm_standard=100_000)
+    first = office.reserve(amounts={}, model="gpt-4o-mini", usd=None)
+    assert (first.amounts, first.max_output_tokens, first.estimated) == ((("llm_standard", 8192),), 8192, True)
+    office.settle(first.reservation, office.used(1200, usd=None, input_tokens=1000, output_tokens=200))
+    known = office.reserve(amounts={}, model="gpt-4o-mini", usd=None)
+    assert (known.amounts, known.max_output_tokens) == ((("llm_standard", 1200),), 200)
+    with_input = office.reserve(amounts={}, model="gpt-4o-mini", usd=None, input_tokens=50)
+    assert (with_input.amounts, with_input.max_output_tokens) == ((("llm_standard", 250),), 200)
+    bounded = office.reserve(amounts={}, model="gpt-4o-mini", usd=None, max_output_tokens=30)
+    assert (bounded.amounts, bounded.max_output_tokens) == ((("llm_standard", 1030),), 30)
+    stated = office.reserve(amounts={"llm_standard": 400}, model="gpt-4o-mini", usd=None, input_tokens=100)
+    assert (stated.amounts, stated.max_output_tokens, stated.estimated) == ((("llm_standard", 400),), 300, False)
+
+
+def test_a_price_that_nobody_knows_counts_as_the_bound_of_its_reservation(office):
+    office.grant(llm_standard=1000)
+    held = office.reserve(usd=2 * USD, model="nobody-knows-9")
+    assert office.settle(held.reservation, office.used(10, usd=None)).used_usd == 2 * USD
+    (row,) = find_usage(office.tx, entity=GAP)
+    assert row.usd is None
+    assert office.limit().used == 2 * USD
+    assert office.charge(office.used(10, usd=None, model="nobody-knows-9")).used_usd == 0
+
+
+def test_a_budget_in_dollars_binds_besides_the_daily_cap(office):
+    office.grant(llm_standard=1000, usd=3 * USD)
+    held = office.reserve(usd=2 * USD)
+    assert (held.amounts, office.line("usd")) == ((("llm_standard", 100), ("usd", 2 * USD)), (3 * USD, 2 * USD, 0, USD))
+    with pytest.raises(BudgetExhausted) as refused:
+        office.reserve(usd=2 * USD)
+    assert (refused.value.facts["unit"], refused.value.facts["short"]) == ("usd", "1")
+    with pytest.raises(PriceUnknown):
+        office.reserve(usd=None)
+    done = office.settle(held.reservation, office.used(10, usd=5 * USD))
+    assert (done.used, done.debts) == ((("llm_standard", 10), ("usd", 5 * USD)), (("usd", 2 * USD),))
+    assert office.line("usd") == (3 * USD, 0, 5 * USD, -2 * USD)
+    free = office.grant(llm_standard=1000, usd=6 * USD)
+    assert free.moved == (("usd", 3 * USD),)
+    assert office.settle(office.reserve(usd=0).reservation, office.used(1, usd=USD)).used[1] == ("usd", USD)
+    assert office.charge(office.used(1, usd=USD)).debts == (("usd", USD),)
