@@ -18,24 +18,29 @@ CROWD = "TPC-B, 32 clients"
 ALONE = "TPC-B, 1 client"
 SMALL = "transfers among 10^3 accounts"
 SMALL_FEW = "transfers, 10^3 rows a batch, 10^3 accounts"
+SMALL_PAIRS = "reserve and settle, 10^3 budgets"
 
 EVERYBODY = Place(0, ACTORS)
 HALVES = tuple(Place(n * ACTORS // 2, ACTORS // 2, seed=n) for n in range(2))
 QUARTERS = tuple(Place(n * ACTORS // 4, ACTORS // 4, seed=n) for n in range(4))
 MARKETS_ALL = Place(0, BIDDERS, 0, MARKETS)
 MARKET_HALVES = tuple(Place(n * BIDDERS, BIDDERS, n * MARKETS // 2, MARKETS // 2, n) for n in range(2))
+FUNDED = Place(0, 1_000)
+FUNDED_HALVES = tuple(Place(n * 500, 500, seed=n) for n in range(2))
 MARKET_HOT = Place(0, BIDDERS, 0, 1)
 MARKET_HOT_TWICE = tuple(MARKET_HOT._replace(first=n * BIDDERS, seed=n) for n in range(2))
 
 
-def _town(bench: Bench) -> object:
-    return bench.town
+def _world(name: str) -> Callable[[Bench], str]:
+    """The database of that name, made when first asked for."""
+    return lambda bench: str(getattr(bench, name))
 
 
 def _batches(
     name: str,
     load: str,
     *places: Place,
+    world: str = "town",
     threads: int = 1,
     target: Target | None = None,
     note: str = "",
@@ -44,31 +49,42 @@ def _batches(
     """Batches of 1,000 beside TPC-B with 32 clients."""
     return Measure(
         name,
-        lambda bench: {"rate": rate(bench.load(load, *places, threads=threads))},
+        lambda bench: {"rate": rate(bench.load(load, *places, url=_world(world)(bench), threads=threads))},
         {"rate": Figure(name, beside="rate", target=target, note=note)},
         yardstick=CROWD,
-        prepare=_town,
+        prepare=_world(world),
         quick=quick,
     )
 
 
-def _commands(name: str, load: str, place: Place, *, threads: int = 1, note: str = "", quick: bool = True) -> Measure:
-    """One command at a time from each client, beside TPC-B with as many clients."""
+def _commands(
+    name: str,
+    load: str,
+    place: Place,
+    *,
+    world: str = "town",
+    threads: int = 1,
+    note: str = "",
+    quick: bool = True,
+    most_ms: tuple[float, float] | None = None,
+) -> Measure:
+    """One command at a time from each client, beside TPC-B with as many clients; `most_ms` bounds p50 and p99."""
 
     def run(bench: Bench) -> dict[str, float]:
-        done = bench.load(load, place, threads=threads)
+        done = bench.load(load, place, url=_world(world)(bench), threads=threads)
         return {"rate": rate(done), "p50": quantile(done, 0.5), "p99": quantile(done, 0.99)}
 
+    p50, p99 = (Target("figure", "at most", most) for most in most_ms) if most_ms else (None, None)
     return Measure(
         name,
         run,
         {
             "rate": Figure(name, beside="rate", note=note),
-            "p50": Figure(f"{name}, p50", "ms", "p50"),
-            "p99": Figure(f"{name}, p99", "ms", "p99"),
+            "p50": Figure(f"{name}, p50", "ms", "p50", p50),
+            "p99": Figure(f"{name}, p99", "ms", "p99", p99),
         },
         yardstick=ALONE if threads == 1 else CROWD,
-        prepare=_town,
+        prepare=_world(world),
         quick=quick,
     )
 
@@ -88,14 +104,14 @@ def _cost(name: str, load: str, world: str, accounts: int, beside: str | None = 
     """Microseconds for a transfer, in batches of 1,000."""
 
     def run(bench: Bench) -> dict[str, float]:
-        return {"us": 1e6 / rate(bench.load(load, Place(0, accounts), url=getattr(bench, world)))}
+        return {"us": 1e6 / rate(bench.load(load, Place(0, accounts), url=_world(world)(bench)))}
 
     return Measure(
         name,
         run,
         {"us": Figure(name, "µs each", "us" if beside else None, at_most(1.3) if beside else None)},
         yardstick=beside,
-        prepare=lambda bench: getattr(bench, world),
+        prepare=_world(world),
         quick=False,
     )
 
@@ -130,6 +146,7 @@ YARDSTICKS: dict[str, Measure] = {
         _tpcb(CLIENTS),
         _cost(SMALL, "transfers", "village", 1_000),
         _cost(SMALL_FEW, "few_transfers", "village", 1_000),
+        _cost(SMALL_PAIRS, "pairs", "funded", 1_000),
         _simple(
             "plain UPDATE",
             lambda bench: yardsticks.plain_update(bench.server),
@@ -187,30 +204,46 @@ MEASURES: tuple[Measure, ...] = (
         _sealed_meanwhile,
         {"rate": Figure("transfers, sealed meanwhile", beside="rate", note="the keeper in a process of its own")},
         yardstick=CROWD,
-        prepare=_town,
+        prepare=_world("town"),
         quick=False,
     ),
     _batches("holds placed and posted", "held_posts", EVERYBODY, note="pairs", quick=False),
+    _batches("reserve and settle, 1 process", "pairs", FUNDED, world="funded", note="pairs"),
+    _batches(
+        "reserve and settle, 2 processes", "pairs", *FUNDED_HALVES, world="funded", note="pairs; budgets of their own"
+    ),
+    _batches("reserve and settle, one budget", "pairs", Place(0, 1), world="funded", note="pairs", quick=False),
+    _commands("one reservation", "one_reserve", FUNDED, world="funded", most_ms=(1.5, 5)),
+    _commands("one reservation and its settlement", "one_pair", FUNDED, world="funded"),
     _commands("one transfer", "one_transfer", EVERYBODY),
     _commands("one bid", "one_bid", MARKETS_ALL),
     _commands("one hold", "one_hold", EVERYBODY, quick=False),
     _commands("transfers, 32 clients", "gathered_transfer", EVERYBODY, threads=CLIENTS, note="threads, batcher"),
     _commands("bids, 32 clients", "gathered_bid", MARKETS_ALL, threads=CLIENTS, note="threads, batcher"),
+    _commands(
+        "reserve and settle, 32 clients",
+        "gathered_pair",
+        FUNDED,
+        world="funded",
+        threads=CLIENTS,
+        note="pairs; threads, batcher",
+    ),
     _cost("transfers among 10^6 accounts", "transfers", "country", 1_000_000, SMALL),
     _cost("transfers, 10^3 rows a batch, 10^6 accounts", "few_transfers", "country", 1_000_000, SMALL_FEW),
+    _cost("reserve and settle, 10^6 budgets", "pairs", "funded_country", 1_000_000, SMALL_PAIRS),
     Measure(
         "accounts in pages of 1,000",
         lambda bench: {"rate": rate(bench.load("accounts_page", EVERYBODY))},
         {"rate": Figure("accounts in pages of 1,000", "rows/s", "rate")},
         yardstick="index scan",
-        prepare=_town,
+        prepare=_world("town"),
         quick=False,
     ),
     Measure(
         "journal sealed",
         lambda bench: {"rate": _sealed(bench)},
         {"rate": Figure("journal sealed", "rows/s", note="of those that wait, nobody writing")},
-        prepare=_town,
+        prepare=_world("town"),
     ),
     _http("HTTP transfer, 1 client", web.transfers, 1),
     _http("HTTP transfer, 32 clients", web.transfers, CLIENTS),
@@ -229,7 +262,7 @@ MEASURES: tuple[Measure, ...] = (
             "serving": Figure("memory of the HTTP server, loaded", "MiB", note="its peak"),
             "postgres": Figure("memory of PostgreSQL", "MiB", note="all its processes, shared pages once"),
         },
-        prepare=_town,
+        prepare=_world("town"),
         once=True,
     ),
 )
@@ -237,6 +270,11 @@ MEASURES: tuple[Measure, ...] = (
 _TRANSFERS = tuple(f"transfers, {each}" for each in ("1 process", "1 process, 2 threads", "2 processes", "4 processes"))
 BESTS: tuple[Best, ...] = (
     Best("durable transfers", _TRANSFERS, at_least(8)),
+    Best(
+        "reserve and settle pairs",
+        ("reserve and settle, 1 process", "reserve and settle, 2 processes"),
+        at_least(4),
+    ),
     Best("bids, 500 markets", ("bids on 500 markets, 1 process", "bids on 500 markets, 2 processes"), at_least(5)),
     Best("bids, one market", ("bids on one market, 1 process", "bids on one market, 2 processes"), at_least(5)),
 )

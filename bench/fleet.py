@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 from types import TracebackType
 
+from bench import budgets  # noqa: F401 - its loads are entered
 from bench.loads import LOADS, Place, Step
 from bench.server import settings_for
 from scidex.economy import Economy

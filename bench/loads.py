@@ -7,11 +7,11 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from bench.worlds import TOKEN, actor, market
 from scidex.core.errors import Refusal
-from scidex.core.journal import Request
+from scidex.core.journal import Receipt, Request
 from scidex.economy import Economy
 from scidex.exchange.markets import Order, place_order
 from scidex.ledger import AccountKey, Leg, PlaceHold, PostHold, Transfer, find_accounts, hold, transfer, wallet_of
@@ -51,9 +51,8 @@ def keyed_transfers(economy: Economy, place: Place, batch: int) -> Step:
     numbers = itertools.count()
 
     def step() -> int:
-        return _counted(
-            economy.perform([Request(each.command, each.actor, f"{prefix}{next(numbers)}") for each in next(ring)])
-        )
+        requests = [Request(each.command, each.actor, f"{prefix}{next(numbers)}") for each in next(ring)]
+        return len(answered(economy.perform(requests)))
 
     return step
 
@@ -94,7 +93,7 @@ def gathered_transfers(economy: Economy, place: Place, batch: int) -> Step:
 
     def step() -> int:
         answers = [economy.batcher.submit(request) for request in next(ring)]
-        return _counted([answer.result() for answer in answers])
+        return len(answered([answer.result() for answer in answers]))
 
     return step
 
@@ -212,7 +211,7 @@ def _repeating(economy: Economy, batches: Sequence[list[Request]]) -> Step:
     ring = _cycled(batches)
 
     def step() -> int:
-        return _counted(economy.perform(next(ring)))
+        return len(answered(economy.perform(next(ring))))
 
     return step
 
@@ -230,11 +229,14 @@ def _cycled(batches: Sequence[list[Request]]) -> Iterator[list[Request]]:
     return itertools.cycle(batches)
 
 
-def _counted(answers: Sequence[object]) -> int:
+def answered(answers: Sequence[Receipt[Any] | Refusal]) -> list[Receipt[Any]]:
+    """The receipts; the first refusal is raised, because no command of the bench should get one."""
+    receipts = []
     for answer in answers:
         if isinstance(answer, Refusal):
             raise answer
-    return len(answers)
+        receipts.append(answer)
+    return receipts
 
 
 def _transfer(place: Place, dice: random.Random) -> Request:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench import yardsticks
+from bench.budgets import fill_budgets
 from bench.fleet import Done, Fleet, Job
 from bench.loads import Place
 from bench.report import Target
@@ -29,6 +30,16 @@ class Bench:
     def town(self) -> str:
         """Actors and markets, as a small deployment has them."""
         return fill(self.server, "town", actors=ACTORS, markets=MARKETS)
+
+    @cached_property
+    def funded(self) -> str:
+        """Artifacts with budgets: a thousand."""
+        return fill_budgets(self.server, "funded", actors=1_000, artifacts=1_000)
+
+    @cached_property
+    def funded_country(self) -> str:
+        """The same, a million."""
+        return fill_budgets(self.server, "funded_country", actors=1_000, artifacts=1_000_000)
 
     @cached_property
     def village(self) -> str:
