@@ -14,14 +14,17 @@ MORE_FILES = {
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
     # and a position, which quotes, orders and rehearsals share.
     "scidex.exchange.markets": {"lmsr", "fills"},
-    "scidex.exchange.resource_allocator": {"allocation"},  # sharing a pool: an algorithm of its own
+    # tiers, what a model's tier is; pricebook, the only one that knows the price package; intake, many lines by column.
     "scidex.metering": {"tiers", "pricebook", "intake"},
+    "scidex.exchange.resource_allocator": {"allocation"},  # sharing a pool: an algorithm of its own
     # The slice has many words and rules: refusals beside the model; admission, limits and grants beside the rules of
     # settling; kinds, what each command touches, beside the actions.
     "scidex.senate.budgets": {"refusals", "admission", "limits", "grants", "kinds"},
 }
 SLICES_OF_FIVE = tuple(
-    name for name in SLICES if name.split(".")[1] in ("policy", "actors", "entities", "ledger", "metering", "exchange", "senate")
+    name
+    for name in SLICES
+    if name.split(".")[1] in ("policy", "actors", "entities", "ledger", "metering", "exchange", "senate")
 )
 
 

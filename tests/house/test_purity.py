@@ -8,7 +8,19 @@ from pathlib import Path
 
 from tests.house.source import Import, Module, Tree, called_name, plant, slice_of
 
-PURE_FILES = {"model", "rules", "lmsr", "fills", "allocation", "refusals", "admission", "limits", "grants", "tiers"}
+PURE_FILES = {
+    "model",
+    "rules",
+    "lmsr",
+    "fills",
+    "allocation",
+    "refusals",
+    "admission",
+    "limits",
+    "grants",
+    "tiers",
+    "intake",
+}
 PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")}
 PURE_NAMES = {("scidex.core.clock", "microseconds")}
 PURE_LIBRARIES = {

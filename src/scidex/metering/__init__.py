@@ -1,15 +1,23 @@
 """What was used: of which resource, by whom, for which entity, at what price."""
 
+from scidex.metering.actions import open_coming_months, prepare_intake, write_intake
+from scidex.metering.intake import Intake
 from scidex.metering.model import (
     EVENTS,
+    INTAKE_GATHERED,
+    INTAKE_LINES_MAX,
     RESOURCE_OF,
     STORES,
     TIERS,
     USAGE,
     CachedAboveInput,
+    HourKey,
+    HourRow,
     IntakeCharge,
+    IntakeTooLong,
     IntakeUsage,
     ObservationTooEarly,
+    Partition,
     Price,
     PriceUnknown,
     StoreKey,
@@ -25,7 +33,10 @@ from scidex.metering.model import (
     UnknownTier,
     UsageEvent,
     UsageKey,
+    UsageLine,
+    UsagePlace,
     UsageRow,
+    UsageTotal,
 )
 from scidex.metering.pricebook import bound_of, price_of
 from scidex.metering.rules import (
@@ -37,15 +48,12 @@ from scidex.metering.rules import (
     storage_accrued,
 )
 from scidex.metering.store import (
-    HourKey,
-    HourRow,
-    Partition,
-    UsagePlace,
-    UsageTotal,
     calls_needed,
+    check_intakes,
     check_rollups,
     find_partitions,
     find_usage,
+    intake_events,
     open_months,
     usage_by_hour,
     usage_totals,
@@ -54,6 +62,8 @@ from scidex.metering.tiers import tier_of, tier_of_unit, unit_of_tier
 
 __all__ = [
     "EVENTS",
+    "INTAKE_GATHERED",
+    "INTAKE_LINES_MAX",
     "RESOURCE_OF",
     "STORES",
     "TIERS",
@@ -61,7 +71,9 @@ __all__ = [
     "CachedAboveInput",
     "HourKey",
     "HourRow",
+    "Intake",
     "IntakeCharge",
+    "IntakeTooLong",
     "IntakeUsage",
     "ObservationTooEarly",
     "Partition",
@@ -80,19 +92,24 @@ __all__ = [
     "UnknownTier",
     "UsageEvent",
     "UsageKey",
+    "UsageLine",
     "UsagePlace",
     "UsageRow",
     "UsageTotal",
     "bound_of",
     "calls_needed",
     "check_event",
+    "check_intakes",
     "check_rollups",
     "check_time",
     "find_partitions",
     "find_usage",
+    "intake_events",
     "meter",
     "observe_store",
+    "open_coming_months",
     "open_months",
+    "prepare_intake",
     "price_of",
     "require_price",
     "storage_accrued",
@@ -101,4 +118,5 @@ __all__ = [
     "unit_of_tier",
     "usage_by_hour",
     "usage_totals",
+    "write_intake",
 ]

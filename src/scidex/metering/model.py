@@ -116,6 +116,91 @@ EVENTS: Table[str, int] = Table("usage_event", rank=92)
 USAGE: Table[UsageKey, UsageRow] = Table("resource_usage", rank=93, append_only=True)
 
 
+class UsageLine(NamedTuple):
+    """A line of a bulk intake: an event with who used it for which entity."""
+
+    entity_type: str
+    entity_id: str
+    actor: str
+    unit: str
+    amount: int
+    used_at: datetime
+    event: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    usd: int | None = None
+    price_source: str | None = None
+    work: str | None = None
+    context: str | None = None
+    source: str = "bulk"
+
+
+class HourKey(NamedTuple):
+    """What a sum by the hour is of; model and provider are empty where there is none."""
+
+    hour: datetime
+    entity_type: str
+    entity_id: str
+    actor: str
+    unit: str
+    model: str
+    provider: str
+
+
+class HourRow(NamedTuple):
+    """The sums of one hour, in parts; `usd` is of the calls with a price, `usd_unknown` counts those without."""
+
+    hour: datetime
+    entity_type: str
+    entity_id: str
+    actor: str
+    unit: str
+    model: str
+    provider: str
+    amount: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    usd: int
+    usd_unknown: int
+
+
+class UsagePlace(NamedTuple):
+    """Where a page of usage ends: time of use, journal number and line of its last row."""
+
+    used_at: datetime
+    number: int
+    line: int
+
+
+class UsageTotal(NamedTuple):
+    """The sums of a period for one model, provider, actor or entity (as `type:id`), in parts of one unit."""
+
+    name: str
+    unit: str
+    amount: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    usd: int
+    usd_unknown: int
+
+
+class Partition(NamedTuple):
+    """A month of usage: from when until before when, about how many rows, and how many bytes with its indexes."""
+
+    opens: datetime
+    closes: datetime
+    rows: int
+    size: int
+
+
 class IntakeCharge(NamedTuple):
     """What an intake used of one unit, for one entity, by one actor: sums of its rows, in parts.
 
@@ -133,11 +218,21 @@ class IntakeCharge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IntakeUsage:
-    """Take in many rows of usage at once: the rows stand beside the journal, which keeps their fingerprint and sums."""
+    """Take in many rows of usage at once: the rows stand beside the journal, which keeps their fingerprint and sums.
 
+    `given` is the SHA-256 of what was sent, `digest` that of the rows that count, without the events that had counted
+    before: so the same file sent again under its key is known by `given`, and all else is gathered.
+    """
+
+    given: str
     rows: int
     digest: str
     charges: tuple[IntakeCharge, ...]
+
+
+INTAKE_GATHERED = ("rows", "digest", "charges")
+"""The fields of IntakeUsage that are facts of the moment and not what was asked for."""
+INTAKE_LINES_MAX = 50_000
 
 
 class UnknownResource(Invalid):
@@ -176,6 +271,10 @@ class TimestampInFuture(Invalid):
 class TimestampTooOld(Invalid):
     """{used_at} is more than {most_days} days ago; usage this old is not taken any more. Have an operator raise
     usage_oldest_days of the policy."""
+
+
+class IntakeTooLong(Invalid):
+    """{given} lines of usage at once are too many; send at most {most} at a time."""
 
 
 class StoreSizeInvalid(Invalid):

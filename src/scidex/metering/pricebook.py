@@ -63,18 +63,16 @@ def price_of(
     if found is None:
         return _UNKNOWN
     rates, source = found
-    given = rates.input
-    read = given if rates.cached is None else rates.cached
-    written = given if rates.cache_write is None else rates.cache_write
-    plain = input_tokens - cached_tokens - cache_write_tokens
-    return _price(
-        rates,
-        source,
-        (plain, given),
-        (cached_tokens, read),
-        (cache_write_tokens, written),
-        (output_tokens, rates.output),
-    )
+    given, returned = rates.input, rates.output
+    if (given is None and input_tokens) or (returned is None and output_tokens):
+        return _UNKNOWN
+    total = rates.call + output_tokens * (returned or 0)
+    if given is not None:
+        read = given if rates.cached is None else rates.cached
+        written = given if rates.cache_write is None else rates.cache_write
+        plain = input_tokens - cached_tokens - cache_write_tokens
+        total += plain * given + cached_tokens * read + cache_write_tokens * written
+    return Price(-(-total // rates.scale), source)
 
 
 def bound_of(
@@ -85,17 +83,11 @@ def bound_of(
     if found is None:
         return _UNKNOWN
     rates, source = found
-    given = None if rates.input is None else max(rates.input, rates.cached or 0, rates.cache_write or 0)
-    return _price(rates, source, (input_tokens, given), (output_tokens, rates.output_most))
-
-
-def _price(rates: _Rates, source: str, *counted: tuple[int, int | None]) -> Price:
-    total = rates.call
-    for tokens, rate in counted:
-        if tokens:
-            if rate is None:
-                return _UNKNOWN
-            total += tokens * rate
+    given, returned = rates.input, rates.output_most
+    if (given is None and input_tokens) or (returned is None and output_tokens):
+        return _UNKNOWN
+    dearest = max(given or 0, rates.cached or 0, rates.cache_write or 0)
+    total = rates.call + input_tokens * dearest + output_tokens * (returned or 0)
     return Price(-(-total // rates.scale), source)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from scidex.core.clock import microseconds
 from scidex.core.machine import State
 from scidex.core.names import check_name
-from scidex.core.units import UNITS, USD, AmountNegative, check_amount
+from scidex.core.units import UNITS, USD, AmountNegative, Unit, check_amount, format_amount
 from scidex.entities import EntityKey
 from scidex.metering.model import (
     EVENTS,
@@ -53,9 +53,7 @@ def check_event(event: UsageEvent, context: Context) -> UsageEvent:
     _check_names(event)
     if event.usd is None:
         return event if event.price_source is None else replace(event, price_source=None)
-    if event.usd != 0:
-        _check_not_negative(event.usd, "usd")
-        check_amount(event.usd, USD, field="usd")
+    _check_parts(event.usd, USD, "usd")
     return event if event.price_source is not None else replace(event, price_source="given")
 
 
@@ -82,21 +80,29 @@ def _check_tokens(event: UsageEvent) -> None:
         return
     if RESOURCE_OF[event.unit][1] is None:
         raise TokensMisplaced(unit=event.unit)
-    if type(given) is not int or type(returned) is not int or given < 0 or given + returned != event.amount:
+    if given is None or returned is None:
         raise TokensDiffer(input_tokens=given, output_tokens=returned, amount=event.amount)
-    _check_not_negative(returned, "output_tokens")
-    if read is None and written is None:
-        return
+    unit = UNITS[event.unit]
+    _check_parts(given, unit, "input_tokens")
+    _check_parts(returned, unit, "output_tokens")
+    if given + returned != event.amount:
+        raise TokensDiffer(input_tokens=given, output_tokens=returned, amount=event.amount)
+    if read is not None:
+        _check_parts(read, unit, "cached_tokens")
+    if written is not None:
+        _check_parts(written, unit, "cache_write_tokens")
     cached = (read or 0) + (written or 0)
-    _check_not_negative(read or 0, "cached_tokens")
-    _check_not_negative(written or 0, "cache_write_tokens")
     if cached > given:
         raise CachedAboveInput(cached=cached, input_tokens=given)
 
 
-def _check_not_negative(parts: int, field: str) -> None:
-    if parts < 0:
-        raise AmountNegative(field=field, given=parts)
+def _check_parts(parts: int, unit: Unit, field: str) -> None:
+    """An amount that may be nothing."""
+    if type(parts) is int and parts <= 0:
+        if parts:
+            raise AmountNegative(field=field, given=format_amount(parts, unit))
+        return
+    check_amount(parts, unit, field=field)
 
 
 def _check_names(event: UsageEvent) -> None:

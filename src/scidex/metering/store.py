@@ -5,18 +5,35 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from hashlib import sha256
+from typing import Any
 
 from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities import EntityKey
-from scidex.metering.model import EVENTS, STORES, USAGE, StoreKey, StoreRow, UsageKey, UsageRow
+from scidex.metering.intake import INTAKES, add_evidence, charges_of
+from scidex.metering.model import (
+    EVENTS,
+    STORES,
+    USAGE,
+    HourKey,
+    HourRow,
+    Partition,
+    StoreKey,
+    StoreRow,
+    UsageKey,
+    UsagePlace,
+    UsageRow,
+    UsageTotal,
+)
 
 _COLUMNS = (
     "number, line, recorded_at, entity_type, entity_id, actor, reservation, unit, amount, created_at, event, model,"
     " provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, usd, price_source, work_item, context,"
     " source, resource, tier"
 )
+_HOUR = "hour, entity_type, entity_id, actor, unit, model, provider"
+_SUMS = "amount, calls, input_tokens, output_tokens, cached_tokens, usd, usd_unknown"
 _ADD_HOURS = (
     " ON CONFLICT (hour, entity_type, entity_id, actor, unit, model, provider) DO UPDATE SET"
     " amount = usage_hour.amount + excluded.amount, calls = usage_hour.calls + excluded.calls,"
@@ -138,6 +155,40 @@ def scan_stores(tx: Tx) -> Iterator[tuple[StoreKey, StoreRow]]:
         yield StoreKey(*row[:3]), StoreRow._make(row)
 
 
+def add_hours(tx: Tx, rows: Collection[HourRow]) -> None:
+    """Add to the sums by the hour, in the order of their keys."""
+    tx.execute(
+        f"INSERT INTO usage_hour ({_HOUR}, {_SUMS}) SELECT * FROM unnest(%s::timestamptz[], %s::text[], %s::text[],"
+        " %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],"
+        " %s::bigint[], %s::bigint[], %s::bigint[])"
+        f" AS new ({_HOUR}, {_SUMS}) ORDER BY {_HOUR} {_ADD_HOURS}",
+        columns(rows),
+    )
+
+
+_CANONICAL = (
+    "line, created_at, amount, event, input_tokens, output_tokens, cached_tokens, cache_write_tokens, usd,"
+    " entity_type, entity_id, actor, unit, model, provider, work_item, context, source, price_source, resource, tier"
+)
+
+
+_COPY_ROWS = f"COPY resource_usage ({_CANONICAL}, number, recorded_at) FROM STDIN"
+
+
+def copy_rows(tx: Tx, number: int, text: str) -> None:
+    """Write the rows of an intake; `text` has their columns but for journal number and time of record."""
+    ending = f"\t{number}\t{tx.now.isoformat()}\n"
+    with tx.connection.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
+        copy.write(text.replace("\n", ending))
+
+
+def copy_events(tx: Tx, number: int, events: Sequence[str]) -> None:
+    """Write the ids that an intake counts, which come sorted."""
+    text = "".join([f"{event}\t{number}\n" for event in events])
+    with tx.connection.cursor() as cursor, cursor.copy("COPY usage_event (event, number) FROM STDIN") as copy:
+        copy.write(text.replace("\\", "\\\\"))
+
+
 _FIND = (
     f"SELECT {_COLUMNS} FROM resource_usage WHERE (created_at, number, line) < (%(at)s, %(number)s, %(line)s)"
     " AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)"
@@ -146,14 +197,6 @@ _FIND = (
 )
 _NEWEST = " ORDER BY created_at DESC, number DESC, line DESC LIMIT %(limit)s"
 _LAST = (datetime(9999, 12, 31, tzinfo=UTC), 2**62, 0)
-
-
-class UsagePlace(NamedTuple):
-    """Where a page of usage ends: time of use, journal number and line of its last row."""
-
-    used_at: datetime
-    number: int
-    line: int
 
 
 def find_usage(
@@ -187,41 +230,6 @@ def find_usage(
     return [_usage(row) for row in rows]
 
 
-class HourKey(NamedTuple):
-    """What a sum by the hour is of; model and provider are empty where there is none."""
-
-    hour: datetime
-    entity_type: str
-    entity_id: str
-    actor: str
-    unit: str
-    model: str
-    provider: str
-
-
-class HourRow(NamedTuple):
-    """The sums of one hour, in parts; `usd` is of the calls with a price, `usd_unknown` counts those without."""
-
-    hour: datetime
-    entity_type: str
-    entity_id: str
-    actor: str
-    unit: str
-    model: str
-    provider: str
-    amount: int
-    calls: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    usd: int
-    usd_unknown: int
-
-
-_HOUR = "hour, entity_type, entity_id, actor, unit, model, provider"
-_SUMS = "amount, calls, input_tokens, output_tokens, cached_tokens, usd, usd_unknown"
-
-
 def usage_by_hour(
     tx: Tx,
     *,
@@ -248,20 +256,6 @@ def usage_by_hour(
         ],
     )  # fmt: skip
     return [HourRow._make(row) for row in rows]
-
-
-class UsageTotal(NamedTuple):
-    """The sums of a period for one model, provider, actor or entity (as `type:id`), in parts of one unit."""
-
-    name: str
-    unit: str
-    amount: int
-    calls: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    usd: int
-    usd_unknown: int
 
 
 def usage_totals(
@@ -310,15 +304,6 @@ def calls_needed(
     return output, total if input_known is None else input_known + output
 
 
-class Partition(NamedTuple):
-    """A month of usage: from when until before when, about how many rows, and how many bytes with its indexes."""
-
-    opens: datetime
-    closes: datetime
-    rows: int
-    size: int
-
-
 def find_partitions(tx: Tx) -> list[Partition]:
     """Every month that there is, the earliest first."""
     rows = tx.execute(
@@ -358,6 +343,50 @@ def check_rollups(tx: Tx) -> Iterator[str]:
                 f"{name} is {a}, its rows make {b}" for name, a, b in zip(names, kept, found, strict=True) if a != b
             ]
             yield f"{at}: {'; '.join(wrong)}"
+
+
+_OF_INTAKES = "SELECT number FROM journal WHERE kind = 'usage.intake'"
+_EVIDENCE = (
+    "COPY (SELECT number, line, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+    f" {_CANONICAL.removeprefix('line, created_at, ')} FROM resource_usage WHERE number IN ({_OF_INTAKES})"
+    " ORDER BY number, line) TO STDOUT"
+)
+_MISCOUNTED = (
+    "SELECT coalesce(found.number, kept.number), event, kept.number, found.number"
+    f" FROM (SELECT event, number FROM resource_usage WHERE number IN ({_OF_INTAKES}) AND event IS NOT NULL) AS found"
+    f" FULL JOIN (SELECT event, number FROM usage_event WHERE number IN ({_OF_INTAKES})) AS kept USING (event)"
+    " WHERE kept.number IS DISTINCT FROM found.number ORDER BY 1, 2"
+)
+
+
+def check_intakes(tx: Tx) -> Iterator[str]:
+    """Every intake whose rows are not those that the journal has the fingerprint and the sums of.
+
+    Needs a transaction outside pipeline mode.
+    """
+    digests: dict[int, Any] = {}
+    sums: dict[int, dict[tuple[str, ...], list[int]]] = {}
+    with tx.connection.cursor() as cursor, cursor.copy(_EVIDENCE) as copy:
+        for row in copy:
+            head, _, text = bytes(row).partition(b"\t")
+            number = int(head)
+            digests.setdefault(number, sha256()).update(text)
+            add_evidence(sums.setdefault(number, {}), text.decode())
+    for number, command in tx.execute(
+        "SELECT number, command FROM journal WHERE kind = 'usage.intake' ORDER BY number"
+    ).fetchall():
+        taken = INTAKES.validate_json(command)
+        if digests.get(number, sha256()).hexdigest() != taken.digest:
+            yield f"journal {number}: its rows of usage are not those that it has the fingerprint of"
+        if charges_of(sums.get(number, {})) != taken.charges:
+            yield f"journal {number}: its rows of usage do not sum to what it charged"
+    for number, event, kept, found in tx.execute(_MISCOUNTED):
+        yield f"journal {number}: the event {event!r} counted under {kept} and its row is under {found}"
+
+
+def intake_events(tx: Tx) -> Iterator[tuple[Any, ...]]:
+    """Every id that an intake counted, with its journal number; a replay of the journal must know them."""
+    yield from tx.execute(f"SELECT event, number FROM usage_event WHERE number IN ({_OF_INTAKES})")
 
 
 bind(EVENTS, load=load_events, insert=insert_events, scan=scan_events)

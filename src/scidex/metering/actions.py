@@ -1,0 +1,64 @@
+"""What a caller can do with usage in bulk; single events are recorded by the budgets that they are charged to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from scidex.core.db import Tx
+from scidex.metering import intake
+from scidex.metering.intake import Intake
+from scidex.metering.model import INTAKE_LINES_MAX, IntakeTooLong, Price, UsageLine
+from scidex.metering.pricebook import price_of
+from scidex.metering.store import add_hours, copy_events, copy_rows, load_events, open_months
+from scidex.policy import Context, Policy, current
+
+
+def prepare_intake(tx: Tx, lines: Sequence[UsageLine]) -> Intake:
+    """Make ready what `write_intake` takes in once the command of the intake has its number.
+
+    A line that cannot be taken is named with its refusal, and the others go on. Missing prices are filled in.
+    Refuses: IntakeTooLong, AmountTooLarge (all together), PolicyUnreadable.
+    """
+    if len(lines) > INTAKE_LINES_MAX:
+        raise IntakeTooLong(given=len(lines), most=INTAKE_LINES_MAX)
+    policy, version = current(tx)
+
+    def counted(events: list[str]) -> Collection[str]:
+        return {event for event, _ in load_events(tx, events)} if events else ()
+
+    context = Context(tx.actor, tx.now, policy, version, 0)
+    return intake.prepare(lines, context, price=lambda line: _price(line, policy), counted=counted)
+
+
+def write_intake(tx: Tx, *, number: int, prepared: Intake) -> None:
+    """Write the rows, their ids and their sums under the number of the command that recorded the intake.
+
+    Needs a transaction outside pipeline mode, in which PostgreSQL takes no COPY. An id that another counted meanwhile
+    fails the transaction, which is then done again from `prepare_intake`.
+    """
+    if prepared.command.rows:
+        open_months(tx, prepared.months)
+        copy_events(tx, number, prepared.events)
+        copy_rows(tx, number, prepared.text)
+        add_hours(tx, prepared.hours)
+
+
+def open_coming_months(tx: Tx) -> None:
+    """See that this month and the next have their partitions, so that nobody waits for one when the month begins."""
+    open_months(tx, [tx.now, tx.now.replace(day=1) + timedelta(days=32)])
+
+
+def _price(line: UsageLine, policy: Policy) -> Price:
+    if line.input_tokens is None or line.output_tokens is None:
+        return Price(None, None)
+    return price_of(
+        model=line.model,
+        provider=line.provider,
+        input_tokens=line.input_tokens,
+        output_tokens=line.output_tokens,
+        cached_tokens=line.cached_tokens or 0,
+        cache_write_tokens=line.cache_write_tokens or 0,
+        used_at=line.used_at,
+        policy=policy,
+    )

@@ -1,0 +1,309 @@
+"""Many lines of usage at once: checked, summed and fingerprinted by column, which costs a few microseconds a line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from scidex.core.errors import Refusal
+from scidex.core.names import MAX_NAME, check_name
+from scidex.core.units import MAX_AMOUNT, AmountTooLarge
+from scidex.metering.model import (
+    RESOURCE_OF,
+    HourRow,
+    IntakeCharge,
+    IntakeUsage,
+    Price,
+    UsageEvent,
+    UsageLine,
+)
+from scidex.metering.rules import check_event, check_time
+from scidex.policy import Context
+
+_CONTEXT_LONGEST = 1000
+_NULL = "\\N"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR = 3_600_000_000
+
+
+INTAKES = TypeAdapter(IntakeUsage)
+"""Reads the command of an intake back from the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What is to be taken in: the command for the journal, and the rows and sums that stand beside it.
+
+    `text` holds the rows as PostgreSQL's COPY reads them, but for journal number and time of record. `refused` names
+    the lines that cannot be taken, `repeated` those whose event counted before; lines are counted from 0.
+    """
+
+    command: IntakeUsage
+    text: str
+    hours: tuple[HourRow, ...]
+    events: tuple[str, ...]
+    months: tuple[datetime, ...]
+    refused: tuple[tuple[int, Refusal], ...]
+    repeated: tuple[int, ...]
+
+
+def check_lines(lines: Sequence[UsageLine], context: Context) -> list[tuple[int, Refusal]]:
+    """The lines that cannot be taken in, by their place, each with the refusal that its event alone would get."""
+    if not lines or _all_plain(lines, context):
+        return []
+    refused = []
+    for place, line in enumerate(lines):
+        try:
+            check_name(line.entity_type, "entity_type")
+            check_name(line.entity_id, "entity_id")
+            check_name(line.actor, "actor")
+            check_event(UsageEvent(*line[3:]), context)
+        except Refusal as refusal:
+            refused.append((place, refusal))
+    return refused
+
+
+def _all_plain(lines: Sequence[UsageLine], context: Context) -> bool:
+    """Whether every line is certainly right: looked at by column, and False where in doubt."""
+    each = _by_column(lines)
+    texts: list[Any] = [each.entity_type, each.entity_id, each.actor, each.unit, each.source]
+    optional: list[Any] = [each.event, each.model, each.provider, each.price_source, each.work, each.context]
+    if any(set(map(type, column)) != {str} for column in texts):
+        return False
+    if any(not set(map(type, column)) <= {str, type(None)} for column in optional):
+        return False
+    names = {name for column in (*texts, *optional[:-1]) for name in column if name is not None}
+    if not all(map(_is_name, names)) or not set(each.unit) <= RESOURCE_OF.keys():
+        return False
+    contexts: set[Any] = set(each.context or ()) - {None}
+    if not all(_is_name(text, _CONTEXT_LONGEST) for text in contexts):
+        return False
+    return _times_plain(each.used_at, context) and _amounts_plain(each)
+
+
+def _by_column(lines: Iterable[UsageLine]) -> Any:
+    """One line whose fields are the fields of all lines."""
+    return UsageLine._make(zip(*lines, strict=True))
+
+
+def _is_name(text: str, longest: int = MAX_NAME) -> bool:
+    return 0 < len(text) <= longest and text.isprintable() and text == text.strip()
+
+
+def _times_plain(moments: Any, context: Context) -> bool:
+    if set(map(type, moments)) != {datetime} or any(moment.tzinfo is None for moment in moments):
+        return False
+    try:
+        check_time(min(moments), context)
+        check_time(max(moments), context)
+    except Refusal:
+        return False
+    return True
+
+
+def _amounts_plain(each: Any) -> bool:
+    columns = (each.input_tokens, each.output_tokens, each.cached_tokens, each.cache_write_tokens, each.usd)
+    if set(map(type, each.amount)) != {int} or any(not set(map(type, one)) <= {int, type(None)} for one in columns):
+        return False
+    numbers = [number for column in columns for number in set(column) if number is not None]
+    if min(numbers, default=0) < 0 or max(numbers, default=0) > MAX_AMOUNT:
+        return False
+    if min(each.amount) <= 0 or max(each.amount) > MAX_AMOUNT:
+        return False
+    given, returned, read, written = (_numbers(column, missing=-1) for column in columns[:4])
+    amount = _numbers(each.amount)
+    llm = np.array([RESOURCE_OF[unit][1] is not None for unit in each.unit])
+    cached = np.maximum(read, 0) + np.maximum(written, 0)
+    silent = (given < 0) & (returned < 0) & (read < 0) & (written < 0)
+    stated = llm & (given >= 0) & (returned >= 0) & (given + returned == amount) & (cached <= given)
+    return bool(np.all(silent | stated))
+
+
+def _numbers(column: Iterable[int | None], missing: int = 0) -> Any:
+    return np.array([missing if number is None else number for number in column], dtype=np.int64)
+
+
+def first_of_each(lines: Sequence[UsageLine], known: Collection[str]) -> list[int]:
+    """The places of the lines that count: without those whose event is known, or came in a line before."""
+    seen = set(known)
+    places = []
+    for place, line in enumerate(lines):
+        if line.event is not None:
+            if line.event in seen:
+                continue
+            seen.add(line.event)
+        places.append(place)
+    return places
+
+
+class _Group(NamedTuple):
+    """What the lines of one sort have in common."""
+
+    entity_type: str
+    entity_id: str
+    actor: str
+    unit: str
+    model: str | None
+    provider: str | None
+    work: str | None
+    context: str | None
+    source: str
+    price_source: str | None
+
+
+@dataclass(slots=True)
+class Rendered:
+    """Rows as text, and their sums."""
+
+    text: str
+    digest: str
+    hours: tuple[HourRow, ...]
+    charges: tuple[IntakeCharge, ...]
+
+
+def fingerprint(text: str) -> str:
+    """SHA-256 of rows as text, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def render(
+    places: Sequence[int], lines: Sequence[UsageLine], prices: Sequence[Price], *, sums: bool = True
+) -> Rendered:
+    """Checked lines as the rows that count, numbered by their places, with what they sum to.
+
+    Refuses: AmountTooLarge (all together).
+    """
+    if not lines:
+        return Rendered("", fingerprint(""), (), ())
+    usd, sources = zip(*prices, strict=True)
+    each = _by_column(lines)._replace(usd=usd, price_source=sources)
+    known: dict[tuple[Any, ...], int] = {}
+    keys = zip(
+        each.entity_type, each.entity_id, each.actor, each.unit, each.model, each.provider, each.work, each.context,
+        each.source, sources, strict=True,
+    )  # fmt: skip
+    codes = [known.setdefault(key, len(known)) for key in keys]
+    groups = list(map(_Group._make, known))
+    shared = list(map(_shared, groups))
+    moments = np.array([(moment - _EPOCH) // _MICROSECOND for moment in each.used_at], dtype=np.int64)
+    at = np.datetime_as_string(moments.view("datetime64[us]")).tolist()
+    numbers = [_nulls(column) for column in each[9:14]]  # input_tokens to usd
+    rows = zip(places, at, each.amount, _texts(each.event), *numbers, codes, strict=True)
+    text = "".join(
+        [
+            f"{place}\t{used}Z\t{amount}\t{event}\t{given}\t{returned}\t{read}\t{written}\t{cost}\t{shared[code]}\n"
+            for place, used, amount, event, given, returned, read, written, cost, code in rows
+        ]
+    )
+    if not sums:
+        return Rendered(text, fingerprint(text), (), ())
+    most = max(sum(each.amount), sum(cost or 0 for cost in usd))
+    if most > MAX_AMOUNT:
+        raise AmountTooLarge(field="the sum of an intake", given=most, unit="parts", largest=MAX_AMOUNT)
+    hours = _hours(moments // _HOUR, np.array(codes, dtype=np.int64), groups, each)
+    return Rendered(text, fingerprint(text), hours, _charges(hours))
+
+
+def _shared(group: _Group) -> str:
+    resource, tier = RESOURCE_OF[group.unit]
+    return "\t".join(_texts((*group, resource, tier)))
+
+
+def _texts(column: Iterable[str | None]) -> list[str]:
+    """As COPY reads them; names hold no tab and no newline."""
+    return [_NULL if text is None else text.replace("\\", "\\\\") if "\\" in text else text for text in column]
+
+
+def _nulls(column: Iterable[int | None]) -> list[int | str]:
+    return [_NULL if number is None else number for number in column]
+
+
+def _hours(hour: Any, code: Any, groups: list[_Group], each: Any) -> tuple[HourRow, ...]:
+    """The sums of each hour, in the order of their keys."""
+    found, inverse = np.unique(hour * len(groups) + code, return_inverse=True)
+    columns = (
+        _numbers(each.amount),
+        np.ones(len(code), dtype=np.int64),
+        *map(_numbers, (each.input_tokens, each.output_tokens, each.cached_tokens, each.usd)),
+        np.array([usd is None for usd in each.usd], dtype=np.int64),
+    )
+    summed = []
+    for column in columns:
+        total = np.zeros(len(found), dtype=np.int64)
+        np.add.at(total, inverse, column)
+        summed.append(total.tolist())
+    sums: dict[tuple[Any, ...], list[int]] = {}
+    for both, *totals in zip(found.tolist(), *summed, strict=True):
+        group = groups[both % len(groups)]
+        key = (both // len(groups), *group[:4], group.model or "", group.provider or "")
+        sums[key] = [old + new for old, new in zip(sums.get(key, [0] * 7), totals, strict=True)]
+    return tuple(HourRow._make((_EPOCH + timedelta(hours=key[0]), *key[1:], *sums[key])) for key in sorted(sums))
+
+
+def _charges(hours: Iterable[HourRow]) -> tuple[IntakeCharge, ...]:
+    sums: dict[tuple[str, ...], list[int]] = {}
+    for row in hours:
+        _add(sums, row[1:5], row.amount, row.usd, row.usd_unknown)
+    return charges_of(sums)
+
+
+def _add(sums: dict[tuple[str, ...], list[int]], key: tuple[str, ...], amount: int, usd: int, unpriced: int) -> None:
+    entry = sums.setdefault(key, [0, 0, 0])
+    entry[0] += amount
+    entry[1] += usd
+    entry[2] += unpriced
+
+
+def charges_of(sums: Mapping[tuple[str, ...], Sequence[int]]) -> tuple[IntakeCharge, ...]:
+    """The sums by entity, actor and unit as the command has them."""
+    return tuple(IntakeCharge._make((*key, *sums[key])) for key in sorted(sums))
+
+
+def add_evidence(sums: dict[tuple[str, ...], list[int]], text: str) -> None:
+    """Add one row, as `render` wrote it, to the sums by entity, actor and unit."""
+    fields = text.replace("\\\\", "\\").split("\t")
+    unpriced = fields[8] == _NULL
+    _add(sums, tuple(fields[9:13]), int(fields[2]), 0 if unpriced else int(fields[8]), int(unpriced))
+
+
+def prepare(
+    lines: Sequence[UsageLine],
+    context: Context,
+    *,
+    price: Callable[[UsageLine], Price],
+    counted: Callable[[list[str]], Collection[str]],
+) -> Intake:
+    """Check, price, count once and sum the lines.
+
+    `price` is asked for a price that a line does not give; `counted` says which of the ids have counted before.
+    Refuses: AmountTooLarge (all together).
+    """
+    refused = check_lines(lines, context)
+    bad = {place for place, _ in refused}
+    places = [place for place in range(len(lines)) if place not in bad]
+    good = [lines[place] for place in places] if bad else lines
+    prices = [price(line) if line.usd is None else Price(line.usd, line.price_source or "given") for line in good]
+    first = first_of_each(good, counted([line.event for line in good if line.event is not None]))
+    if len(first) == len(good):
+        taken = render(places, good, prices)
+        given = taken.digest
+    else:
+        taken = render([places[n] for n in first], [good[n] for n in first], [prices[n] for n in first])
+        given = render(places, good, prices, sums=False).digest
+    repeated = set(places) - {places[n] for n in first}
+    return Intake(
+        IntakeUsage(given, len(first), taken.digest, taken.charges),
+        taken.text,
+        taken.hours,
+        tuple(sorted([event for n in first if (event := good[n].event) is not None])),
+        tuple({row.hour for row in taken.hours}),
+        tuple(refused),
+        tuple(sorted(repeated)),
+    )
