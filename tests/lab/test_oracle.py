@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -20,9 +20,12 @@ from scidex.exchange import resource_allocator as allocator
 from scidex.exchange.markets import lmsr
 from scidex.lab.audit import compare_tables, read_tables
 from scidex.ledger import AccountKey, Leg, wallet_of
+from scidex.metering import Price, UsageEvent
 from scidex.policy import current
+from scidex.senate import budgets
 
 T = 1_000_000
+DAWN = datetime(2026, 1, 1, tzinfo=UTC)
 ONE = lmsr.PRICE_ONE
 ACTORS = ("operator", "alice", "bob", "carol", "ghost")
 MARKETS = ("m1", "m2", "m3")
@@ -53,7 +56,83 @@ claims = st.builds(
     prices.filter(lambda price: price is None or 0 <= price <= ONE),
 )
 
+units = st.sampled_from(("llm_standard", "llm_standard", "cpu_seconds", "api_calls", "usd", "gold"))
+parts = st.one_of(st.integers(1, 400), st.integers(1, 400), st.sampled_from([0, -1, 2**60]))
+dollars = st.one_of(st.just(0), st.integers(0, 20 * T), st.integers(0, 20 * T), st.none(), st.just(-1))
+vectors = st.one_of(
+    st.dictionaries(st.sampled_from(("llm_standard", "cpu_seconds")), st.integers(1, 400), min_size=1),
+    st.dictionaries(units, parts, max_size=3),
+).map(lambda found: tuple(found.items()))
+budgeted = st.sampled_from((*ARTIFACTS[:2], *ARTIFACTS))
+reservations = numbers.map(lambda n: f"r{n}")
+subjects = st.sampled_from((("fleet", ""), ("actor", "alice"), ("entity", "hypothesis:a1"), ("provider", "pubmed")))
+windows = st.sampled_from(("day", "total", "second"))
+caps = st.one_of(st.none(), st.integers(0, 1000), st.integers(T, 50 * T))
+usage = st.lists(
+    st.builds(
+        UsageEvent,
+        st.sampled_from(("llm_standard", "llm_standard", "cpu_seconds", "api_calls", "token")),
+        st.integers(0, 600),
+        st.sampled_from((DAWN, DAWN, DAWN - timedelta(days=40), DAWN + timedelta(days=2))),
+        st.one_of(st.none(), st.sampled_from(("e1", "e2", "e3"))),
+        st.sampled_from((None, "gpt-4o")),
+        usd=dollars,
+    ),
+    max_size=3,
+).map(tuple)
+prices_found = st.lists(st.sampled_from((Price(None, None), Price(5 * T, "book"))), max_size=3).map(tuple)
+lives = st.sampled_from([0, 5, 500, 86_400])
+
+budget_commands = st.one_of(
+    st.builds(
+        budgets.Reserve,
+        budgeted,
+        vectors,
+        lives,
+        dollars,
+        st.sampled_from((None, "gpt-4o")),
+        st.sampled_from((None, "pubmed", "PubMed")),
+        st.none(),
+        st.sampled_from((None, None, None, 5, 0)),
+        st.sampled_from((None, None, None, budgets.Estimate("api_calls", 2, 1), budgets.Estimate("llm_batch", 1, 1))),
+        dollars,
+    ),
+    st.builds(budgets.Reserve, budgeted, vectors, st.just(500), st.integers(0, 9 * T)),
+    st.builds(budgets.Reserve, budgeted, vectors, st.just(500), st.integers(0, 9 * T)),
+    st.builds(budgets.Settle, reservations, usage, prices_found),
+    st.builds(budgets.Settle, reservations, usage, prices_found),
+    st.builds(budgets.Charge, st.sampled_from(ARTIFACTS), usage, prices_found),
+    st.builds(budgets.VoidReservation, reservations),
+    st.builds(budgets.ExtendReservation, reservations, lives),
+    st.builds(budgets.ExpireReservation, reservations),
+    st.builds(
+        budgets.SetBudget,
+        st.sampled_from(ARTIFACTS),
+        st.sampled_from(("main", "other")),
+        vectors,
+        st.sampled_from((None, None, 0.5, 2.0)),
+        st.sampled_from((None, -1.0)),
+    ),
+    subjects.flatmap(
+        lambda found: st.builds(budgets.SetLimit, st.just(found[0]), st.just(found[1]), units, windows, caps)
+    ),
+    subjects.flatmap(
+        lambda found: st.builds(
+            budgets.OverrideLimit, st.just(found[0]), st.just(found[1]), units, st.integers(0, 1000), st.just("why")
+        )
+    ),
+    st.builds(budgets.GiveNotice, st.sampled_from(ARTIFACTS), st.just(("llm_standard", "usd"))),
+    st.builds(
+        budgets.ReturnGrant,
+        st.sampled_from(ARTIFACTS),
+        st.just(("llm_standard", "usd")),
+        st.sampled_from((None, "main")),
+    ),
+)
+
 commands = st.one_of(
+    budget_commands,
+    budget_commands,
     st.builds(ledger.Transfer, st.lists(legs, max_size=3).map(tuple), st.just("t")),
     st.builds(ledger.Issue, accounts, amounts, st.just("i")),
     st.builds(ledger.Retire, accounts, amounts, st.just("r")),
@@ -111,7 +190,7 @@ steps = st.lists(
             min_size=1,
             max_size=8,
         ),
-        st.integers(0, 20),
+        st.one_of(st.integers(0, 20), st.integers(0, 20), st.sampled_from((86_000, 700_000))),
     ),
     min_size=1,
     max_size=25,
@@ -123,13 +202,18 @@ def opening() -> list[Request]:
     issued = [
         *(ledger.Issue(wallet_of(name), 100 * T, "endowment") for name in ("operator", "alice", "bob")),
         ledger.Issue(AccountKey("pool:main", "pool", "llm_standard"), 5000, "cycle"),
+        ledger.Issue(AccountKey("pool:main", "pool", "cpu_seconds"), 5000, "cycle"),
+        ledger.Issue(AccountKey("pool:main", "pool", "api_calls"), 50, "cycle"),
+        ledger.Issue(AccountKey("pool:main", "pool", "usd"), 100 * T, "cycle"),
     ]
+    granted = (("api_calls", 10), ("cpu_seconds", 1000), ("llm_standard", 1000))
     return [
         *(Request(RegisterActor(name), "operator") for name in ("alice", "bob", "carol")),
         *(Request(command, "operator") for command in issued),
         *(Request(RegisterEntity(*artifact, "title"), "alice") for artifact in ARTIFACTS[:3]),
         Request(markets.OpenMarket("m1", ARTIFACTS[0], "?", ("yes", "no"), 20 * T), "operator"),
         Request(markets.OpenMarket("m2", ARTIFACTS[1], "?", ("a", "b", "c"), 5 * T), "operator"),
+        *(Request(budgets.SetBudget(artifact, "main", granted), "operator") for artifact in ARTIFACTS[:2]),
     ]
 
 
@@ -157,11 +241,15 @@ class Pair:
         return answers
 
 
-def renamed(command: object, numbers: list[int]) -> object:
-    """Holds and bounties are named by journal numbers, which random commands cannot guess: the n-th stands for one."""
-    for field, letter in (("hold", "h"), ("bounty", "b")):
+MAKERS = {ledger.PlaceHold: "h", bounties.OfferBounty: "b", budgets.Reserve: "r"}
+
+
+def renamed(command: object, made: dict[str, list[int]]) -> object:
+    """Holds, bounties and reservations are named by journal numbers, which random commands cannot guess: the n-th
+    stands for one."""
+    for field, letter in (("hold", "h"), ("bounty", "b"), ("reservation", "r")):
         name = getattr(command, field, None)
-        if isinstance(name, str) and name[1:].isdigit() and numbers:
+        if isinstance(name, str) and name[1:].isdigit() and (numbers := made[letter]):
             return type(command)(**{**_fields(command), field: f"{letter}{numbers[int(name[1:]) % len(numbers)]}"})
     return command
 
@@ -181,14 +269,12 @@ def test_memory_and_postgresql_agree_in_every_receipt_refusal_and_all_state(shar
         tx = Tx(connection, "operator", shared.database.clock())
         pair = Pair(tx)
         pair.play(opening())
-        made: list[int] = []
+        made: dict[str, list[int]] = {letter: [] for letter in MAKERS.values()}
         for batch, seconds in steps:
             requests = [Request(renamed(command, made), actor, key) for actor, command, key in batch]
             for request, answer in zip(requests, pair.play(requests), strict=True):
-                if isinstance(request.command, (ledger.PlaceHold, bounties.OfferBounty)) and not isinstance(
-                    answer, Refusal
-                ):
-                    made.append(answer.number)
+                if type(request.command) in MAKERS and not isinstance(answer, Refusal):
+                    made[MAKERS[type(request.command)]].append(answer.number)
             tx.now += timedelta(seconds=seconds)
         tables = read_tables(tx)
         assert list(compare_tables(pair.world, tables)) == []
