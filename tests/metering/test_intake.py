@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 
 import pytest
 from hypothesis import given, settings
@@ -35,6 +36,7 @@ from scidex.metering import (
 from scidex.metering.intake import INTAKES, check_lines
 from scidex.policy import Policy
 
+BOOK = f"genai-prices {version('genai-prices')}"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -66,7 +68,7 @@ def test_lines_become_rows_and_sums(tx):
     prepared = take_in(tx, [*lines, line(1, at=NOON - timedelta(days=40), work="w\\1", context="free text")])
     assert (prepared.refused, prepared.repeated, prepared.command.rows) == ((), (), 4)
     rows = {row.line: row for row in find_usage(tx)}
-    assert (rows[0].event, rows[0].usd, rows[0].price_source) == ("a\\b", 450, "genai-prices 0.2.3")
+    assert (rows[0].event, rows[0].usd, rows[0].price_source) == ("a\\b", 450, BOOK)
     assert (rows[0].resource, rows[0].tier, rows[2].resource, rows[2].tier) == (
         "llm_tokens",
         "standard",
