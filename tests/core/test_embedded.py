@@ -128,7 +128,7 @@ def test_from_nothing_there_is_a_durable_server_with_the_database(home: Path) ->
             "data_checksums": "on",
             "server_encoding": "UTF8",
             "listen_addresses": "",
-            "max_connections": "100",
+            "max_connections": "400",
             "shared_buffers": "256MB",
         }.items():
             assert ask(conninfo, f"SHOW {setting}") == value, setting

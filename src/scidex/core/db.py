@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
-from psycopg import Connection, Cursor, errors
+from psycopg import Connection, Cursor, IsolationLevel, errors
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from scidex.core.clock import Clock, system_clock
@@ -201,14 +201,18 @@ class Database:
 
         Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken, RightMissing, TextInvalid.
         """
-        with _failures_named(), self._pool.connection() as connection, connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            tx = Tx(connection, actor, self.clock())
-            token = _ambient.set(tx)
+        with _failures_named(), self._pool.connection() as connection:
+            connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
             try:
-                yield tx
+                with connection.transaction():
+                    tx = Tx(connection, actor, self.clock())
+                    token = _ambient.set(tx)
+                    try:
+                        yield tx
+                    finally:
+                        _ambient.reset(token)
             finally:
-                _ambient.reset(token)
+                connection.isolation_level = connection.read_only = None
 
     def _once(self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool) -> Outcome:
         # Statements go out one after the other, and what is not read is not waited for: a command is three round trips.

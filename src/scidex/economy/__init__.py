@@ -3,5 +3,6 @@
 from scidex.economy.batcher import Batcher, Overloaded
 from scidex.economy.economy import Economy
 from scidex.economy.keeper import Keeper
+from scidex.economy.spend import Spend
 
-__all__ = ["Batcher", "Economy", "Keeper", "Overloaded"]
+__all__ = ["Batcher", "Economy", "Keeper", "Overloaded", "Spend"]

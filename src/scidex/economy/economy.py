@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from scidex.actors import RegisterActor
 from scidex.core.clock import Clock, system_clock
@@ -18,9 +18,12 @@ from scidex.core.migrations import check_schema
 from scidex.core.seal import seal
 from scidex.core.settings import Settings, load_settings
 from scidex.economy.batcher import Batcher
+from scidex.economy.spend import Spend, Terms
+from scidex.entities import EntityKey
 from scidex.exchange.bounties import expire_due_bounties
 from scidex.ledger import expire_due_holds
 from scidex.policy import HOUSE, EnactPolicy, Policy, has_any
+from scidex.senate.budgets import expire_due_reservations, give_due_notices, return_due_grants
 
 Outcome = TypeVar("Outcome")
 
@@ -103,6 +106,13 @@ class Economy:
                 )
             return self._batcher
 
+    def spend(self, entity: EntityKey | tuple[str, str], actor: str | None = None, **terms: Unpack[Terms]) -> Spend:
+        """A budget for a piece of work as a context manager, `with` or `async with`: all of it reserved, or none.
+
+        Refuses, on entry: TierMissing and what `reserve` refuses.
+        """
+        return Spend(self, entity, actor or self.settings.actor, terms)
+
     @contextmanager
     def reading(self, *, actor: str | None = None) -> Iterator[Tx]:
         """A read-only transaction that sees one moment."""
@@ -117,9 +127,15 @@ class Economy:
         return sealed
 
     def expire_due(self) -> int:
-        """End every hold and bounty whose time is over; how many that were."""
-        holds = self.run(expire_due_holds, actor=HOUSE)
-        return len(holds) + len(self.run(expire_due_bounties, actor=HOUSE))
+        """End every hold, reservation, bounty and idle grant whose time is over; how many that were."""
+        sweeps: tuple[Callable[[Tx], Sequence[Receipt[Any]]], ...] = (
+            expire_due_holds,
+            expire_due_reservations,
+            expire_due_bounties,
+            give_due_notices,
+            return_due_grants,
+        )
+        return sum(len(self.run(sweep, actor=HOUSE)) for sweep in sweeps)
 
     def check(self) -> None:
         """See that the database answers and its tables are those of this version.
