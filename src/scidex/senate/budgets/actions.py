@@ -65,11 +65,11 @@ def to_reserve(
     LLM tokens among the amounts are the bound. Else input and most output tokens are; what is missing of them is what
     such calls have needed so far, or where none is known the policy's first guess. Refuses: UnknownModel.
     """
-    policy, _ = current(tx)
     vector = tuple(sorted(amounts.items()))
     tokens = sum(amount for unit, amount in vector if _is_llm(unit))
     estimate = None
     if model is not None and not tokens:
+        policy, _ = current(tx)
         unit = unit_of_tier(tier_of(model, policy))
         if input_tokens is not None and max_output_tokens is not None:
             vector = tuple(sorted({**amounts, unit: input_tokens + max_output_tokens}.items()))
@@ -82,7 +82,7 @@ def to_reserve(
     bound = None
     if usd is None and model is not None and tokens:
         output = estimate.max_output_tokens if estimate is not None else max_output_tokens
-        bound = _bound(tx, policy, model, provider, tokens, output)
+        bound = _bound(tx, current(tx)[0], model, provider, tokens, output)
     return Reserve(entity, vector, seconds, usd, model, provider, work, max_output_tokens, estimate, bound)
 
 
@@ -137,8 +137,10 @@ def to_charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent]) -> Cha
 
 
 def _prices(tx: Tx, events: Sequence[UsageEvent], reservation: str | None) -> tuple[Price, ...]:
-    policy, _ = current(tx)
     unpriced = [event for event in events if event.usd is None]
+    if not unpriced:
+        return ()
+    policy, _ = current(tx)
     model = provider = None
     if reservation is not None and any(_is_llm(event.unit) and event.model is None for event in unpriced):
         model, provider = calls_of(tx, [reservation]).get(reservation, (None, None))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from scidex.actors import require_role
 from scidex.core.machine import State
@@ -22,6 +23,7 @@ from scidex.senate.budgets.model import (
     PROVIDER,
     SCOPES,
     SECOND,
+    TOTAL,
     WINDOWS,
     BudgetEvent,
     BudgetEventKey,
@@ -43,16 +45,17 @@ from scidex.senate.budgets.refusals import (
 
 FLEET_USD = LimitKey(FLEET, "", "usd")
 """The daily cap in dollars: it is there from the start, by policy."""
+_DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
 
 
 def limit_keys(entity: EntityKey, actor: str, units: Iterable[str]) -> list[LimitKey]:
     """The limits that may apply to what an actor uses for an artifact, unit by unit."""
     subject = f"{entity[0]}:{entity[1]}"
-    return [
-        key
-        for unit in units
-        for key in (LimitKey(FLEET, "", unit), LimitKey(ACTOR, actor, unit), LimitKey(ENTITY, subject, unit))
-    ]
+    keys: list[Any] = []
+    for unit in units:
+        # Bare tuples, which are equal to the keys: most of them are only looked for, and this is the hot path.
+        keys += ((FLEET, "", unit), (ACTOR, actor, unit), (ENTITY, subject, unit))
+    return keys
 
 
 def rate_key(provider: str) -> LimitKey:
@@ -68,7 +71,7 @@ def cap_of(limit: Limit, policy: Policy) -> int | None:
         return limit.cap
     if limit.scope == PROVIDER:
         return policy.provider_calls_per_s.get(limit.subject, policy.other_calls_per_s)
-    return int(policy.daily_usd * 1_000_000) if limit.key == FLEET_USD else None
+    return int(policy.daily_usd * 1_000_000) if limit[:3] == FLEET_USD else None
 
 
 def window_start(window: str, now: datetime) -> datetime:
@@ -80,8 +83,7 @@ def window_start(window: str, now: datetime) -> datetime:
 
 def rolled(limit: Limit, now: datetime) -> Limit:
     """The limit in the window of `now`: a new window has used nothing, and holds what is still in flight."""
-    end = window_end(limit.window, limit.window_started_at)
-    if end is None or now < end:
+    if limit.window == TOTAL or now < limit.window_started_at + (_DAY if limit.window == DAY else _SECOND):
         return limit
     started_at = window_start(limit.window, now)
     return limit._replace(used=0, window_started_at=started_at, warned=False, override_cap=None)
@@ -94,7 +96,7 @@ def standing(state: State, context: Context, key: LimitKey) -> Limit | None:
         return rolled(found, context.now)
     if key == FLEET_USD:
         return Limit(*key, DAY, None, 0, 0, window_start(DAY, context.now))
-    if key.scope == PROVIDER:
+    if key[0] == PROVIDER:
         return Limit(*key, SECOND, None, 0, 0, window_start(SECOND, context.now))
     return None
 
@@ -120,9 +122,9 @@ def count(state: State, context: Context, limit: Limit, *, used: int, held: int,
         if cap is not None and new_used + new_held >= context.policy.daily_usd_warn * cap:
             warned = True
             note_event(events, context, "warning", limit.key, new_used + new_held, cap=cap)
-    scope, subject, unit, window, cap, _, _, started_at, _, override_cap = limit
-    counted = Limit(scope, subject, unit, window, cap, new_used, new_held, started_at, warned, override_cap)
-    state.put(LIMITS, counted.key, counted)
+    scope, subject, unit, window, own_cap, _, _, started_at, _, override_cap = limit
+    counted = Limit(scope, subject, unit, window, own_cap, new_used, new_held, started_at, warned, override_cap)
+    state.put(LIMITS, LimitKey(scope, subject, unit), counted)
 
 
 def count_calls(state: State, context: Context, provider: str, calls: int, fits: Callable[[], str]) -> None:

@@ -196,7 +196,7 @@ def _count(
     for key in dict.fromkeys([*held, *limit_keys(entity, actor, used)]):
         limit = standing(state, context, key)
         if limit is not None:
-            count(state, context, limit, used=used.get(key.unit, 0), held=-held.get(key, 0), events=events)
+            count(state, context, limit, used=used.get(limit.unit, 0), held=-held.get(key, 0), events=events)
 
 
 def _release(state: State, reservation: Reservation) -> None:
