@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from bench import allocation, memory, rules, web, yardsticks
+from bench import allocation, intake, memory, rules, web, yardsticks
 from bench.fleet import Job
 from bench.loads import Place
 from bench.measure import ACTORS, Bench, Best, Figure, Measure, quantile, rate
@@ -16,6 +16,7 @@ BIDDERS = 1_000
 CLIENTS = 32
 CROWD = "TPC-B, 32 clients"
 ALONE = "TPC-B, 1 client"
+COPY = "COPY of usage rows"
 SMALL = "transfers among 10^3 accounts"
 SMALL_FEW = "transfers, 10^3 rows a batch, 10^3 accounts"
 SMALL_PAIRS = "reserve and settle, 10^3 budgets"
@@ -148,6 +149,12 @@ YARDSTICKS: dict[str, Measure] = {
         _cost(SMALL_FEW, "few_transfers", "village", 1_000),
         _cost(SMALL_PAIRS, "pairs", "funded", 1_000),
         _simple(
+            COPY,
+            intake.copied,
+            Figure(COPY, "rows/s", note=f"{intake.ROWS:,} rows with their ids, 10,000 a transaction"),
+            intake.ready,
+        ),
+        _simple(
             "plain UPDATE",
             lambda bench: yardsticks.plain_update(bench.server),
             Figure("plain UPDATE", "rows/s", note=f"one statement, {yardsticks.ROWS:,} rows"),
@@ -231,6 +238,13 @@ MEASURES: tuple[Measure, ...] = (
     _cost("transfers among 10^6 accounts", "transfers", "country", 1_000_000, SMALL),
     _cost("transfers, 10^3 rows a batch, 10^6 accounts", "few_transfers", "country", 1_000_000, SMALL_FEW),
     _cost("reserve and settle, 10^6 budgets", "pairs", "funded_country", 1_000_000, SMALL_PAIRS),
+    Measure(
+        "usage taken in",
+        intake.taken_in,
+        {"rate": Figure("usage taken in", "rows/s", "rate", at_least(0.5), "one process")},
+        yardstick=COPY,
+        prepare=intake.ready,
+    ),
     Measure(
         "accounts in pages of 1,000",
         lambda bench: {"rate": rate(bench.load("accounts_page", EVERYBODY))},

@@ -25,6 +25,7 @@ class Bench:
         self.server = server
         self.fleet = fleet
         self.seconds = seconds
+        self.usage_ready = False
 
     @cached_property
     def town(self) -> str:
@@ -40,6 +41,11 @@ class Bench:
     def funded_country(self) -> str:
         """The same, a million."""
         return fill_budgets(self.server, "funded_country", actors=1_000, artifacts=1_000_000)
+
+    @cached_property
+    def usage(self) -> str:
+        """Nobody in it, for rows of usage."""
+        return self.server.make_database("usage")
 
     @cached_property
     def village(self) -> str:

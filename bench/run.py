@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -66,6 +67,7 @@ class Run:
         if measure.name in self.failures:
             return {}
         task = self._progress.add_task(measure.name)
+        began = time.monotonic()
         try:
             measure.prepare(self._bench)
             found = measure.run(self._bench)
@@ -76,7 +78,8 @@ class Run:
         finally:
             self._progress.remove_task(task)
         shown = ", ".join(f"{key} {value:,.6g}" for key, value in found.items())
-        self._progress.console.print(f"{measure.name}: {shown}", highlight=False, markup=False)
+        took = f"({time.monotonic() - began:.0f} s)"
+        self._progress.console.print(f"{measure.name}: {shown} {took}", highlight=False, markup=False)
         if measure.name in YARDSTICKS:
             for key in measure.figures:
                 self._rounds[measure.name, key].append(Round(found[key]))
