@@ -7,6 +7,7 @@ from tests.budgets.conftest import GAP, USD
 
 from scidex import ledger
 from scidex.actors import RoleNeeded, UnknownActor
+from scidex.core.journal import Request, perform_one
 from scidex.core.names import NameInvalid
 from scidex.core.units import AmountNegative, AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownUnit
 from scidex.entities import EntityKey, UnknownEntity
@@ -137,6 +138,8 @@ def test_a_forgotten_reservation_expires_and_a_late_settle_is_still_recorded_onc
     office.grant(llm_standard=100)
     held = office.reserve()
     assert budgets.expire_due_reservations(office.tx) == []
+    with pytest.raises(budgets.ReservationNotDue):
+        perform_one(office.tx, Request(budgets.ExpireReservation(held.reservation), "bob"))
     office.pass_by(60)
     (expired,) = budgets.expire_due_reservations(office.as_actor("system"))
     assert (expired.result.state, office.line()) == ("expired", (100, 0, 0, 100))

@@ -273,6 +273,7 @@ def test_a_notice_stands_only_where_nothing_is_reserved_or_left_to_return(day):
 
 
 def test_a_grant_of_an_allocation_that_nobody_touched_goes_back_to_the_pool_it_came_from(office):
+    from scidex.core.journal import Request, perform_one
     from scidex.entities import EntityKey
     from scidex.exchange import bounties
     from scidex.exchange import resource_allocator as allocator
@@ -287,6 +288,8 @@ def test_a_grant_of_an_allocation_that_nobody_touched_goes_back_to_the_pool_it_c
     office.pass_by(604_800)
     (told,) = budgets.give_due_notices(office.as_actor("system"))
     office.pass_by(259_200)
+    with pytest.raises(budgets.PoolUnknown):
+        perform_one(office.tx, Request(budgets.ReturnGrant(EntityKey("gap", "h"), ("llm_standard",)), "system"))
     (back,) = budgets.return_due_grants(office.tx)
     assert back.result.amounts == told.result.amounts == (("llm_standard", 1000),)
     assert office.line(entity=EntityKey("gap", "h"))[0] == 0
