@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg import errors
 
+from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.machine import Context
 from scidex.core.names import check_name
@@ -122,6 +127,36 @@ def test_the_same_file_again_counts_nothing_and_is_known_by_what_was_sent(tx):
     assert [(row.amount, row.calls) for row in usage_by_hour(tx)] == [(9, 3)]
     assert sorted(intake_events(tx)) == [("a", 101), ("b", 101), ("c", 103)]
     assert list(check_rollups(tx)) == list(check_intakes(tx)) == []
+
+
+def test_one_file_delivered_by_two_at_once_counts_once(economy):
+    lines = [line(event=f"e{n}", at=NOON - timedelta(minutes=n)) for n in range(500)]
+    barrier = threading.Barrier(2)
+    tries = []
+
+    def deliver(number):
+        for attempt in range(3):
+            tries.append(number)
+            with psycopg.connect(economy.conninfo) as connection:
+                connection.execute("SET ROLE scidex_app")
+                tx = Tx(connection, "alice", NOON)
+                prepared = prepare_intake(tx, lines[:: 1 if number % 2 else -1])
+                if not attempt:
+                    barrier.wait()
+                try:
+                    write_intake(tx, number=number, prepared=prepared)
+                except errors.UniqueViolation:
+                    continue
+                connection.commit()
+                return prepared.command.rows
+        raise AssertionError("never taken in")
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(deliver, (101, 102))) == [0, 500]
+    assert len(tries) == 3
+    with economy.reading() as tx:
+        assert sum(row.calls for row in usage_by_hour(tx)) == 500
+        assert list(check_rollups(tx)) == list(check_intakes(tx)) == []
 
 
 def test_a_row_that_was_touched_is_found(tx):

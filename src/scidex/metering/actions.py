@@ -50,8 +50,9 @@ def _collector_waits() -> Iterator[None]:
 def write_intake(tx: Tx, *, number: int, prepared: Intake) -> None:
     """Write the rows, their ids and their sums under the number of the command that recorded the intake.
 
-    Needs a transaction outside pipeline mode, in which PostgreSQL takes no COPY. An id that another counted meanwhile
-    fails the transaction, which is then done again from `prepare_intake`.
+    Only where that command was carried out now: under a repeated key the first receipt comes back, and nothing is
+    written. Needs a transaction outside pipeline mode, in which PostgreSQL takes no COPY. An id that another counted
+    meanwhile fails the transaction, which is then done again from `prepare_intake`.
     """
     if prepared.command.rows:
         open_months(tx, prepared.months)

@@ -53,10 +53,14 @@ _HOURS_OF = (
 
 
 def open_months(tx: Tx, moments: Collection[datetime]) -> None:
-    """See that the months of these moments have their partitions."""
-    in_utc = (moment.astimezone(UTC) for moment in moments)
-    months = sorted({datetime(at.year, at.month, 1, tzinfo=UTC) for at in in_utc})
+    """See that the months of these moments, of which there are some, have their partitions."""
+    ends = {_month_of(min(moments)), _month_of(max(moments))}
+    months = sorted(ends if len(ends) == 1 else set(map(_month_of, moments)))
     tx.execute("SELECT usage_partition(at) FROM unnest(%s::timestamptz[]) AS at", columns([(at,) for at in months]))
+
+
+def _month_of(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def insert_usage(tx: Tx, rows: Mapping[UsageKey, UsageRow]) -> None:
@@ -65,7 +69,7 @@ def insert_usage(tx: Tx, rows: Mapping[UsageKey, UsageRow]) -> None:
     The sums are added to in the order of their keys; and whoever adds to the same sums has locked the same accounts
     before, so nobody waits here in a circle.
     """
-    open_months(tx, {row.used_at for row in rows.values()})
+    open_months(tx, [row.used_at for row in rows.values()])
     tx.execute(
         f"WITH given AS MATERIALIZED (SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::timestamptz[], %s::text[],"
         " %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[],"
