@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from tests.budgets.conftest import GAP, USD
 
@@ -402,3 +404,21 @@ def test_a_budget_in_dollars_binds_besides_the_daily_cap(office):
     assert free.moved == (("usd", 3 * USD),)
     assert office.settle(office.reserve(usd=0).reservation, office.used(1, usd=USD)).used[1] == ("usd", USD)
     assert office.charge(office.used(1, usd=USD)).debts == (("usd", USD),)
+
+
+def test_what_is_stored_is_charged_by_the_hour_as_it_accrues(office):
+    from scidex.metering import ObservationTooEarly
+
+    office.grant(storage_gb_hours=100 * USD)
+    observe = partial(budgets.observe_stored, office.as_actor("alice"), entity=GAP, store="bucket")
+    assert observe(size=5 * 10**9).result.used == ()
+    office.pass_by(3600)
+    assert observe(size=10**9).result.used == (("storage_gb_hours", 5 * USD),)
+    office.pass_by(7200)
+    assert observe(key="again").result.used == (("storage_gb_hours", 2 * USD),)
+    assert observe(key="again").result.used == (("storage_gb_hours", 2 * USD),)
+    assert office.line("storage_gb_hours") == (100 * USD, 0, 7 * USD, 93 * USD)
+    with pytest.raises(ObservationTooEarly):
+        observe(at=office.tx.now.replace(hour=0))
+    with pytest.raises(UnknownEntity):
+        observe(entity=EntityKey("gap", "unheard of"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from scidex.actors import require_role
 from scidex.core.machine import State
@@ -86,11 +87,13 @@ def pool_account(pool: str, unit: str) -> AccountKey:
     return AccountKey(f"pool:{pool}", "pool", unit)
 
 
+@lru_cache(maxsize=65536)
 def budget_account(artifact: EntityKey, unit: str) -> AccountKey:
     """The account that holds what an artifact was granted and has not spent."""
     return AccountKey(f"entity:{artifact.entity_type}:{artifact.entity_id}", "budget", unit)
 
 
+@lru_cache(maxsize=65536)
 def spent_account(artifact: EntityKey, unit: str) -> AccountKey:
     """Where what an artifact has used up goes: a sink of its own, so that spending never waits for other artifacts.
 

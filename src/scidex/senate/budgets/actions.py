@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from scidex.core.db import Tx
@@ -31,6 +32,7 @@ from scidex.senate.budgets.model import (
     GiveNotice,
     IdleReceipt,
     LimitSet,
+    ObserveStore,
     OverrideLimit,
     ReservationReceipt,
     Reserve,
@@ -220,6 +222,24 @@ def charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent], key: str 
     TimestampInFuture, TimestampTooOld, BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(to_charge(tx, entity=entity, events=events), tx.actor, key))
+
+
+def observe_stored(
+    tx: Tx,
+    *,
+    entity: EntityKey,
+    store: str,
+    size: int | None = None,
+    at: datetime | None = None,
+    key: str | None = None,
+) -> Receipt[Charged]:
+    """Note how many bytes a store of the artifact holds, the same as before if no size is given, and charge what has
+    accrued since it was last observed.
+
+    Refuses: UnknownEntity, UnknownActor, StoreSizeInvalid, NameInvalid, ObservationTooEarly, AmountTooLarge,
+    TimestampInvalid, TimestampInFuture, TimestampTooOld, BalanceTooLarge, KeyReused.
+    """
+    return perform_one(tx, Request(ObserveStore(entity, store, size, at), tx.actor, key))
 
 
 def void_reservation(tx: Tx, *, reservation: str, key: str | None = None) -> Receipt[ReservationReceipt]:

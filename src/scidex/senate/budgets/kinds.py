@@ -10,7 +10,7 @@ from scidex.core.machine import Kind, Look, State, Whole, declare
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.resource_allocator import budget_account, pool_account, spent_account
 from scidex.ledger import ACCOUNTS, AccountKey
-from scidex.metering import EVENTS, USAGE, UsageEvent
+from scidex.metering import EVENTS, STORES, USAGE, StoreKey, UsageEvent
 from scidex.policy import HOUSE
 from scidex.senate.budgets import admission, grants, limits, rules
 from scidex.senate.budgets.model import (
@@ -28,6 +28,7 @@ from scidex.senate.budgets.model import (
     IdleReceipt,
     LimitKey,
     LimitSet,
+    ObserveStore,
     OverrideLimit,
     Reservation,
     ReservationReceipt,
@@ -40,6 +41,7 @@ from scidex.senate.budgets.model import (
     VoidReservation,
 )
 
+_STORED = "storage_gb_hours"
 Ending = Settle | VoidReservation | ExtendReservation | ExpireReservation
 
 
@@ -94,9 +96,12 @@ def _accounts_ended(command: Ending, actor: str, state: State) -> Sequence[Accou
     found = _ended(command, state)
     if found is None:
         return ()
-    keys = [budget_account(found.entity, unit) for unit, _ in found.amounts]
+    entity = found.entity
+    keys = [budget_account(entity, unit) for unit, _ in found.amounts]
     if isinstance(command, Settle):
-        keys += _accounts_used(found.entity, command.events)
+        keys += [spent_account(entity, unit) for unit, _ in found.amounts]
+        for event in command.events:
+            keys += (budget_account(entity, event.unit), spent_account(entity, event.unit))
     return keys
 
 
@@ -124,6 +129,10 @@ def _asking(command: Any, actor: str, state: State) -> tuple[Look, ...]:
 
 def _entity_of(command: Any, actor: str, state: State) -> tuple[EntityKey, ...]:
     return (command.entity,)
+
+
+def _store_of(command: ObserveStore) -> StoreKey:
+    return StoreKey(command.entity.entity_type, command.entity.entity_id, command.store)
 
 
 def _limit_alone(command: SetLimit | OverrideLimit, actor: str, state: State) -> tuple[Any, ...]:
@@ -192,6 +201,28 @@ CHARGE = declare(
             ACTORS: _asking,
         },
         gathered=("prices",),
+    )
+)
+OBSERVE = declare(
+    Kind(
+        "budget.observe",
+        ObserveStore,
+        Charged,
+        rules.observe,
+        {
+            ENTITIES: _entity_of,
+            BUDGETS: _entity_of,
+            STORES: lambda command, actor, state: (_store_of(command),),
+            LIMITS: lambda command, actor, state: limits.limit_keys(command.entity, actor, (_STORED, "usd")),
+            ACCOUNTS: lambda command, actor, state: [
+                account(command.entity, unit)
+                for unit in (_STORED, "usd")
+                for account in (budget_account, spent_account)
+            ],
+            USAGE: _nothing,
+            BUDGET_EVENTS: _nothing,
+            ACTORS: _asking,
+        },
     )
 )
 VOID = declare(Kind("budget.void", VoidReservation, ReservationReceipt, rules.void, _ENDING))

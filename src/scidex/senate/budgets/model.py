@@ -88,6 +88,8 @@ class Reservation(NamedTuple):
     @property
     def overrun(self) -> Amounts:
         """What was used beyond what was reserved, by unit."""
+        if self.used == self.amounts:
+            return ()
         reserved = dict(self.amounts)
         return tuple((unit, used - reserved.get(unit, 0)) for unit, used in self.used if used > reserved.get(unit, 0))
 
@@ -196,6 +198,19 @@ class Charge:
     entity: EntityKey
     events: tuple[UsageEvent, ...]
     prices: tuple[Price, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObserveStore:
+    """Note how many bytes an artifact stores from `at` on (None: from now), and charge what has accrued until then.
+
+    No size means the same as before.
+    """
+
+    entity: EntityKey
+    store: str
+    size: int | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

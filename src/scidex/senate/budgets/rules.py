@@ -19,7 +19,7 @@ from scidex.core.machine import State
 from scidex.entities import EntityKey, require_entity
 from scidex.exchange.resource_allocator import budget_account, spent_account
 from scidex.ledger import ACCOUNTS, Account, move, release
-from scidex.metering import RESOURCE_OF, Price, UsageEvent, check_event, meter
+from scidex.metering import RESOURCE_OF, Price, StoreKey, UsageEvent, check_event, meter, observe_store
 from scidex.policy import HOUSE, Context
 from scidex.senate.budgets.admission import awake, check_seconds
 from scidex.senate.budgets.limits import count, limit_keys, note_event, record_events, standing
@@ -34,6 +34,7 @@ from scidex.senate.budgets.model import (
     ExpireReservation,
     ExtendReservation,
     LimitKey,
+    ObserveStore,
     Reservation,
     ReservationReceipt,
     Settle,
@@ -73,18 +74,11 @@ def settle(state: State, command: Settle, context: Context) -> Charged:
     debts = _spend(state, context, found.entity, charged, events)
     held = {} if expired else held_in_limits(found)
     _count(state, context, found.entity, found.actor, metered, held, events)
-    ended = found._replace(
-        state="settled",
-        late=expired or context.now >= found.expires_at,
-        ended_at=context.now,
-        used=charged,
-        used_usd=metered.usd,
-    )
+    late = expired or context.now >= found.expires_at
+    ended = found._replace(state="settled", late=late, ended_at=context.now, used=charged, used_usd=metered.usd)
     state.put(RESERVATIONS, found.reservation, ended)
     warnings = record_events(state, events) if events else ()
-    return Charged(
-        found.reservation, charged, metered.usd, ended.overrun, debts, ended.late, metered.repeated, warnings
-    )
+    return Charged(found.reservation, charged, metered.usd, ended.overrun, debts, late, metered.repeated, warnings)
 
 
 def charge(state: State, command: Charge, context: Context) -> Charged:
@@ -97,6 +91,25 @@ def charge(state: State, command: Charge, context: Context) -> Charged:
     require_entity(state, command.entity)
     if context.actor != HOUSE:
         require_actor(state, context.actor)
+    return _charge(state, command, context)
+
+
+def observe(state: State, command: ObserveStore, context: Context) -> Charged:
+    """Charge the GB-hours that a store of the artifact has accrued since it was last observed.
+
+    Refuses: UnknownEntity, UnknownActor, StoreSizeInvalid, NameInvalid, ObservationTooEarly, AmountTooLarge,
+    TimestampInvalid, TimestampInFuture, TimestampTooOld, BalanceTooLarge.
+    """
+    require_entity(state, command.entity)
+    if context.actor != HOUSE:
+        require_actor(state, context.actor)
+    key = StoreKey(command.entity.entity_type, command.entity.entity_id, command.store)
+    at = context.now if command.at is None else command.at
+    accrued = observe_store(state, context, key=key, size=command.size, at=at)
+    return _charge(state, Charge(command.entity, () if accrued is None else (accrued,)), context)
+
+
+def _charge(state: State, command: Charge, context: Context) -> Charged:
     budget = awake(state, context, command.entity)
     metered = _metered(state, command, context, command.entity, None)
     events: list[BudgetEvent] = []
@@ -178,6 +191,8 @@ def _spend(state: State, context: Context, entity: EntityKey, used: Amounts, eve
 
 def held_in_limits(reservation: Reservation) -> dict[LimitKey, int]:
     """What a reservation holds in each limit that counts it."""
+    if not reservation.counted:
+        return {}
     amounts = {**dict(reservation.amounts), "usd": reservation.usd}
     return {key: amounts[key.unit] for key in reservation.counted}
 
