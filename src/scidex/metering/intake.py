@@ -41,8 +41,9 @@ INTAKES = TypeAdapter(IntakeUsage)
 class Intake:
     """What is to be taken in: the command for the journal, and the rows and sums that stand beside it.
 
-    `text` holds the rows as PostgreSQL's COPY reads them, but for journal number and time of record. `refused` names
-    the lines that cannot be taken, `repeated` those whose event counted before; lines are counted from 0.
+    `text` holds the rows, by time of use, as PostgreSQL's COPY reads them, but for journal number and time of record.
+    `refused` names the lines that cannot be taken, `repeated` those whose event counted before; lines are counted
+    from 0.
     """
 
     command: IntakeUsage
@@ -160,7 +161,7 @@ class _Group(NamedTuple):
 
 @dataclass(slots=True)
 class Rendered:
-    """Rows as text, and their sums."""
+    """Rows as text in the order of time of use, their fingerprint, and their sums."""
 
     text: str
     digest: str
@@ -168,9 +169,9 @@ class Rendered:
     charges: tuple[IntakeCharge, ...]
 
 
-def fingerprint(text: str) -> str:
-    """SHA-256 of rows as text, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def fingerprint(texts: Iterable[str]) -> str:
+    """SHA-256 of rows as text, in the order of their places, in hexadecimal."""
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
 def render(
@@ -181,7 +182,7 @@ def render(
     Refuses: AmountTooLarge (all together).
     """
     if not lines:
-        return Rendered("", fingerprint(""), (), ())
+        return Rendered("", fingerprint(()), (), ())
     usd, sources = zip(*prices, strict=True)
     each = _by_column(lines)._replace(usd=usd, price_source=sources)
     known: dict[tuple[Any, ...], int] = {}
@@ -196,19 +197,20 @@ def render(
     at = np.datetime_as_string(moments.view("datetime64[us]")).tolist()
     numbers = [_nulls(column) for column in each[9:14]]  # input_tokens to usd
     rows = zip(places, at, each.amount, _texts(each.event), *numbers, codes, strict=True)
-    text = "".join(
-        [
-            f"{place}\t{used}Z\t{amount}\t{event}\t{given}\t{returned}\t{read}\t{written}\t{cost}\t{shared[code]}\n"
-            for place, used, amount, event, given, returned, read, written, cost, code in rows
-        ]
-    )
+    texts = [
+        f"{place}\t{used}Z\t{amount}\t{event}\t{given}\t{returned}\t{read}\t{written}\t{cost}\t{shared[code]}\n"
+        for place, used, amount, event, given, returned, read, written, cost, code in rows
+    ]
+    digest = fingerprint(texts)
     if not sums:
-        return Rendered(text, fingerprint(text), (), ())
+        return Rendered("", digest, (), ())
     most = max(sum(each.amount), sum(cost or 0 for cost in usd))
     if most > MAX_AMOUNT:
         raise AmountTooLarge(field="the sum of an intake", given=most, unit="parts", largest=MAX_AMOUNT)
     hours = _hours(moments // _HOUR, np.array(codes, dtype=np.int64), groups, each)
-    return Rendered(text, fingerprint(text), hours, _charges(hours))
+    # In the order of time the indexes are written page by page, which is a third of the time of COPY.
+    in_time = "".join([texts[place] for place in np.argsort(moments, kind="stable").tolist()])
+    return Rendered(in_time, digest, hours, _charges(hours))
 
 
 def _shared(group: _Group) -> str:
