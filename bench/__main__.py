@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ SECONDS = {"quick": 1.0, "full": 4.0}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; the exit code."""
     asked = _parser().parse_args(arguments)
+    # Whoever ends us wants the server gone too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     console = Console(stderr=True)
     if asked.list:
         for name in [*YARDSTICKS, *(measure.name for measure in MEASURES)]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -22,6 +23,10 @@ from bench.server import settings_for
 from scidex.economy import Economy
 
 WARM_S = 0.3
+READY_S = 60
+"""Longest wait for a worker to start and to make what it will ask for."""
+LATE_S = 30
+"""Longest wait beyond the time of a measurement: one step may take as long as it waits for locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Job:
     place: Place
     threads: int = 1
     batch: int = 1000
+    warm_s: float = WARM_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self._spawn = get_context("spawn")
-        self._workers: list[tuple[Connection, object]] = []
+        self._workers: list[tuple[Connection, SpawnProcess]] = []
 
     def run(self, jobs: Sequence[Job], seconds: float) -> list[Done]:
         """Do each job in a process of its own for so long, side by side."""
@@ -59,17 +65,24 @@ class Fleet:
         pipes = [pipe for pipe, _ in self._workers[: len(jobs)]]
         for pipe, job in zip(pipes, jobs, strict=True):
             pipe.send(job)
-        for pipe in pipes:
-            _answer(pipe)  # it is ready
-        for pipe in pipes:
-            pipe.send(seconds)
-        return [_answer(pipe) for pipe in pipes]  # type: ignore[misc]
+        try:
+            for pipe in pipes:
+                _answer(pipe, READY_S)
+            for pipe in pipes:
+                pipe.send(seconds)
+            return [_answer(pipe, seconds + LATE_S) for pipe in pipes]
+        except RuntimeError:
+            # Some may still be at it, so none of them is asked again.
+            self.close(wait_s=1)
+            raise
 
-    def close(self) -> None:
+    def close(self, wait_s: float = 10) -> None:
         """Let the workers go."""
-        for pipe, process in self._workers:
+        for pipe, _ in self._workers:
             pipe.close()
-            process.join(timeout=10)  # type: ignore[attr-defined]
+        for _, process in self._workers:
+            process.join(timeout=wait_s)
+            process.kill()
         self._workers.clear()
 
     def __enter__(self) -> Fleet:
@@ -88,10 +101,13 @@ class Fleet:
         self._workers.append((ours, process))
 
 
-def _answer(pipe: Connection) -> object:
+def _answer(pipe: Connection, wait_s: float) -> Done:
+    if not pipe.poll(wait_s):
+        raise RuntimeError(f"a worker gave no answer for {wait_s:.0f} s")
     found = pipe.recv()
     if isinstance(found, str):
         raise RuntimeError(found)
+    assert isinstance(found, Done)
     return found
 
 
@@ -103,8 +119,7 @@ def _work(pipe: Connection) -> None:
             try:
                 economy = economies.get(job.url) or economies.setdefault(job.url, Economy.open(settings_for(job.url)))
                 steps = [LOADS[job.load](economy, job.place._replace(thread=n), job.batch) for n in range(job.threads)]
-                _run(steps, WARM_S)
-                pipe.send(True)
+                pipe.send(_run(steps, job.warm_s))
                 pipe.send(_run(steps, pipe.recv()))
             except Exception:  # noqa: BLE001 - the parent says what went wrong, and the other measures go on
                 pipe.send(traceback.format_exc())
@@ -114,7 +129,7 @@ def _work(pipe: Connection) -> None:
 
 
 def _run(steps: Sequence[Step], seconds: float) -> Done:
-    """Every step again and again, each in a thread of its own, until the time is over."""
+    """Every step again and again, each in a thread of its own, until the time is over or it finds nothing to do."""
     times: list[list[float]] = [[] for _ in steps]
     counts = [0] * len(steps)
     failures: list[BaseException] = []
@@ -123,8 +138,10 @@ def _run(steps: Sequence[Step], seconds: float) -> Done:
     def loop(n: int) -> None:
         try:
             last = time.perf_counter()
-            while last - began < seconds:
-                counts[n] += steps[n]()
+            did = 1
+            while did and last - began < seconds:
+                did = steps[n]()
+                counts[n] += did
                 now = time.perf_counter()
                 times[n].append(now - last)
                 last = now

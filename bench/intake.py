@@ -6,11 +6,13 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import psycopg
 
 from bench import usage
 from bench.measure import Bench
+from scidex.metering import UsageLine
 
 ROWS = 50_000
 _rounds = itertools.count(1)
@@ -34,16 +36,17 @@ def ready(bench: Bench) -> None:
         bench.usage_ready = True
 
 
-def _measured(
-    bench: Bench, work: Callable[[psycopg.Connection, list[usage.UsageLine], int], float]
-) -> dict[str, float]:
+Work: TypeAlias = Callable[[psycopg.Connection, list[UsageLine], int], float]
+
+
+def _measured(bench: Bench, work: Work) -> dict[str, float]:
     turn = next(_rounds)
     lines = usage.made(turn)[:ROWS]
     with _connected(bench) as connection:
         return {"rate": ROWS / work(connection, lines, turn * 10_000_000)}
 
 
-def _timed(connection: psycopg.Connection, lines: list[usage.UsageLine], number: int) -> float:
+def _timed(connection: psycopg.Connection, lines: list[UsageLine], number: int) -> float:
     began = time.perf_counter()
     usage.take_in(connection, lines, number)
     return time.perf_counter() - began

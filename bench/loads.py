@@ -12,9 +12,11 @@ from typing import Any, NamedTuple, TypeAlias
 from bench.worlds import TOKEN, actor, market
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request
+from scidex.core.seal import seal
 from scidex.economy import Economy
 from scidex.exchange.markets import Order, place_order
 from scidex.ledger import AccountKey, Leg, PlaceHold, PostHold, Transfer, find_accounts, hold, transfer, wallet_of
+from scidex.policy import HOUSE
 
 Step: TypeAlias = Callable[[], int]
 """Does something once; how many commands that were."""
@@ -120,14 +122,19 @@ def gathered_transfer(economy: Economy, place: Place, batch: int) -> Step:
     return step
 
 
-def sealing(economy: Economy, place: Place, batch: int) -> Step:
-    """What the keeper does: seal, then wait as long as it would; counted are the rows."""
+def keeping(economy: Economy, place: Place, batch: int) -> Step:
+    """What the keeper does, once a second: seal the journal."""
 
     def step() -> int:
         time.sleep(economy.settings.seal_every_s)
-        return economy.seal()
+        return 1 + economy.seal()
 
     return step
+
+
+def sealing(economy: Economy, place: Place, batch: int) -> Step:
+    """A block of what has not been sealed; counted are the rows of the journal."""
+    return lambda: economy.run(seal, actor=HOUSE)
 
 
 def accounts_page(economy: Economy, place: Place, batch: int) -> Step:
@@ -138,7 +145,7 @@ def accounts_page(economy: Economy, place: Place, batch: int) -> Step:
         nonlocal after
         with economy.reading() as tx:
             page = find_accounts(tx, after=after, limit=1000)
-        after = page[-1].key if page else AccountKey("", "", "")
+        after = page[-1].key if len(page) == 1000 else AccountKey("", "", "")
         return len(page)
 
     return step
@@ -270,6 +277,6 @@ LOADS: dict[str, Callable[[Economy, Place, int], Step]] = {
     load.__name__: load
     for load in (
         transfers, keyed_transfers, hot_transfers, few_transfers, gathered_transfers, gathered_transfer, bids,
-        gathered_bid, held_posts, one_transfer, one_bid, one_hold, sealing, accounts_page,
+        gathered_bid, held_posts, one_transfer, one_bid, one_hold, keeping, sealing, accounts_page,
     )
 }  # fmt: skip

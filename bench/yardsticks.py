@@ -11,10 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench.server import Server, settings_for
-from scidex.core.seal import seal
-from scidex.economy import Economy
-from scidex.policy import HOUSE
+from bench.server import Server
 
 DATABASE = "bench"
 SCALE = 32
@@ -53,16 +50,6 @@ def tpcb(server: Server, clients: int, seconds: float) -> dict[str, float]:
         }
     finally:
         shutil.rmtree(folder)
-
-
-def sealed(url: str, seconds: float) -> float:
-    """Journal rows that the sealer hashes per second, of those that wait."""
-    with Economy.open(settings_for(url)) as economy:
-        began, rows = time.perf_counter(), 0
-        while time.perf_counter() - began < seconds and (found := economy.run(seal, actor=HOUSE)):
-            rows += found
-        taken = time.perf_counter() - began
-    return rows / taken
 
 
 ROWS = 200_000
