@@ -314,7 +314,10 @@ def expire_due_reservations(tx: Tx, *, limit: int = 1000) -> list[Receipt[Reserv
 
 
 def give_due_notices(tx: Tx, *, limit: int = 1000) -> list[Receipt[IdleReceipt]]:
-    """Tell the artifacts whose grants are idle that they return; safe to run from several workers at once."""
+    """Tell the artifacts whose grants are idle that they return; safe to run from several workers at once.
+
+    It looks at every budget there is, so an hourly run is often enough.
+    """
     idle = find_idle(tx, current(tx)[0], noticed=False, limit=limit)
     return _done(tx, [Request(GiveNotice(each.entity, each.units, each.granted_at), tx.actor) for each in idle])
 

@@ -258,7 +258,7 @@ class SetLimit:
     subject: str
     unit: str
     window: str
-    cap: int | None
+    cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

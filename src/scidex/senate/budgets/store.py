@@ -261,7 +261,7 @@ def find_reservation(tx: Tx, reservation: str) -> Reservation:
 def find_reservations(
     tx: Tx, *, entity: EntityKey | None = None, actor: str | None = None, offset: int = 0, limit: int = 100
 ) -> list[Reservation]:
-    """A page of the open reservations, of an artifact or an actor if given, those that run longest first."""
+    """A page of the open reservations, of an artifact or an actor if given, the oldest first."""
     key = entity or (None, None)
     rows = tx.execute(
         f"SELECT {_RESERVATION} FROM budget_reservation WHERE state = 'open'"
@@ -363,6 +363,8 @@ FROM (SELECT owner, array_agg(unit ORDER BY unit) AS units,
              split_part(owner, ':', 2) AS entity_type, substr(owner, length(split_part(owner, ':', 2)) + 9) AS entity_id
       FROM ledger_account
       WHERE purpose = 'budget' AND owner LIKE 'entity:%%' AND unit = ANY(%s) AND balance > held
+        AND (NOT %s OR owner = ANY(ARRAY(SELECT 'entity:' || entity_type || ':' || entity_id
+                                         FROM resource_budgets WHERE noticed_at <= %s)))
       GROUP BY owner) AS granted
 LEFT JOIN resource_budgets AS budget USING (entity_type, entity_id)
 LEFT JOIN LATERAL (
@@ -377,9 +379,9 @@ ORDER BY entity_type, entity_id LIMIT %s
 
 
 def find_idle(tx: Tx, policy: Policy, *, noticed: bool, limit: int = 1000) -> list[Idle]:
-    """Grants that are idle and have no notice yet, or those whose notice has run out."""
+    """Grants that are idle and have no notice yet, which looks at all budgets; or whose notice has run out."""
     since = tx.now - timedelta(seconds=policy.idle_notice_s if noticed else policy.idle_after_s)
-    rows = tx.execute(_IDLE, [list(_BUDGET_UNITS), noticed, since, since, limit])
+    rows = tx.execute(_IDLE, [list(_BUDGET_UNITS), noticed, since, noticed, since, since, limit])
     return [Idle(EntityKey(row[0], row[1]), tuple(row[2]), row[3], row[4]) for row in rows]
 
 
