@@ -60,3 +60,30 @@ def test_a_group_is_read_in_the_order_of_its_keys(state):
         state.put(BY_COLOUR, ("blue", name), 1)
     assert [key for key, _ in state.whole(BY_COLOUR, "blue")] == [("blue", "apple"), ("blue", "fig"), ("blue", "plum")]
     assert state.whole(BY_COLOUR, "green") == []
+
+
+def test_what_a_command_leaves_open_is_none_by_default_because_the_journal_leaves_it_out():
+    import dataclasses
+    import types
+    import typing
+
+    import scidex.app
+    from scidex.core.machine import KINDS
+
+    assert scidex.app  # every slice is imported, so every kind is declared
+
+    def parts(hint: object) -> list[object]:
+        return [hint, *(part for argument in typing.get_args(hint) for part in parts(argument))]
+
+    seen = set()
+    waiting: list[type] = [kind.command for kind in KINDS.values()]
+    while waiting:
+        command = waiting.pop()
+        seen.add(command)
+        hints = typing.get_type_hints(command)
+        for field in dataclasses.fields(command):
+            nested = parts(hints[field.name])
+            waiting += [part for part in nested if dataclasses.is_dataclass(part) and part not in seen]
+            if isinstance(hints[field.name], types.UnionType) and type(None) in typing.get_args(hints[field.name]):
+                assert field.default is None, f"{command.__name__}.{field.name}"
+    assert len(seen) > 20

@@ -259,9 +259,9 @@ class Kind(Generic[Command, Result]):
         return TypeAdapter(self.result)
 
     def encode(self, command: Command) -> str:
-        """The command as the journal keeps it: JSON in the order of its fields."""
+        """The command as the journal keeps it: JSON in the order of its fields, without those that are None."""
         # A caller in Python may pass a field of the wrong type; the rule refuses it, so it needs no warning here.
-        return self.commands.dump_json(command, warnings=False).decode()
+        return self.commands.dump_json(command, exclude_none=True, warnings=False).decode()
 
     def encode_result(self, result: Result) -> str:
         """The result as the journal keeps it."""
