@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -175,8 +175,13 @@ class Database:
         """Give every connection back to the server."""
         self._pool.close()
 
-    def run(self, work: Callable[[Tx], Outcome], *, actor: str, dry_run: bool = False) -> Outcome:
+    def run(
+        self, work: Callable[[Tx], Outcome], *, actor: str, dry_run: bool = False, pipelined: bool = True
+    ) -> Outcome:
         """Do `work` in one transaction: committed if it returns, rolled back if it raises or is a dry run.
+
+        Statements go out one after the other, and what is not read is not waited for, unless it is not `pipelined`,
+        which COPY needs.
 
         PostgreSQL may ask to repeat it (serialization failure, deadlock, a row that another made first): then `work`
         runs again from the start.
@@ -190,7 +195,7 @@ class Database:
                 time.sleep(random.uniform(0, min(0.25, 0.002 * 2**attempt)))
             try:
                 with _failures_named(), self._pool.connection() as connection:
-                    return self._once(connection, work, actor, dry_run)
+                    return self._once(connection, work, actor, dry_run, pipelined)
             except _Repeat as repeat:
                 last = repeat.__cause__
         raise Contended() from last
@@ -214,9 +219,10 @@ class Database:
             finally:
                 connection.isolation_level = connection.read_only = None
 
-    def _once(self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool) -> Outcome:
-        # Statements go out one after the other, and what is not read is not waited for: a command is three round trips.
-        with connection.pipeline():
+    def _once(
+        self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool, pipelined: bool
+    ) -> Outcome:
+        with connection.pipeline() if pipelined else nullcontext():
             tx = Tx(connection, actor, self.clock())
             token = _ambient.set(tx)
             try:
