@@ -45,7 +45,6 @@ def _batches(
     threads: int = 1,
     target: Target | None = None,
     note: str = "",
-    quick: bool = True,
 ) -> Measure:
     """Batches of 1,000 beside TPC-B with 32 clients."""
     return Measure(
@@ -54,7 +53,6 @@ def _batches(
         {"rate": Figure(name, beside="rate", target=target, note=note)},
         yardstick=CROWD,
         prepare=_world(world),
-        quick=quick,
     )
 
 
@@ -66,7 +64,6 @@ def _commands(
     world: str = "town",
     threads: int = 1,
     note: str = "",
-    quick: bool = True,
     most_ms: tuple[float, float] | None = None,
 ) -> Measure:
     """One command at a time from each client, beside TPC-B with as many clients; `most_ms` bounds p50 and p99."""
@@ -86,7 +83,6 @@ def _commands(
         },
         yardstick=ALONE if threads == 1 else CROWD,
         prepare=_world(world),
-        quick=quick,
     )
 
 
@@ -97,7 +93,6 @@ def _tpcb(clients: int) -> Measure:
         lambda bench: yardsticks.tpcb(bench.server, clients, bench.seconds),
         {"rate": Figure(name), "p50": Figure(f"{name}, p50", "ms"), "p99": Figure(f"{name}, p99", "ms")},
         prepare=lambda bench: bench.tpcb,
-        quick=clients != 8,
     )
 
 
@@ -113,7 +108,6 @@ def _cost(name: str, load: str, world: str, accounts: int, beside: str | None = 
         {"us": Figure(name, "µs each", "us" if beside else None, at_most(1.3) if beside else None)},
         yardstick=beside,
         prepare=_world(world),
-        quick=False,
     )
 
 
@@ -176,56 +170,52 @@ YARDSTICKS: dict[str, Measure] = {
 }
 
 
-def _http(name: str, requests: Callable[[], list[bytes]], clients: int, quick: bool = True) -> Measure:
+def _http(name: str, requests: Callable[[], list[bytes]], clients: int) -> Measure:
     return Measure(
         name,
         lambda bench: web.load(bench, requests, clients),
         web.figures(name, crowd=clients == CLIENTS),
         yardstick=web.BARE,
         prepare=_caught_up,
-        quick=quick,
     )
 
 
-def _alone(name: str, run: Callable[[], float], unit: str, target: Target | None = None, quick: bool = True) -> Measure:
+def _alone(name: str, run: Callable[[], float], unit: str, target: Target | None = None) -> Measure:
     """In memory, the best of three by itself."""
-    return Measure(name, lambda bench: {"it": run()}, {"it": Figure(name, unit, None, target)}, once=True, quick=quick)
+    return Measure(name, lambda bench: {"it": run()}, {"it": Figure(name, unit, None, target)}, once=True)
 
 
 MEASURES: tuple[Measure, ...] = (
     _batches("transfers, 1 process", "transfers", EVERYBODY),
-    _batches(
-        "transfers, 1 process, 2 threads", "transfers", EVERYBODY, threads=2, note="the same accounts", quick=False
-    ),
+    _batches("transfers, 1 process, 2 threads", "transfers", EVERYBODY, threads=2, note="the same accounts"),
     _batches("transfers, 2 processes", "transfers", *HALVES, note="accounts of their own"),
-    _batches("transfers, 4 processes", "transfers", *QUARTERS, note="accounts of their own", quick=False),
-    _batches("transfers, 2 processes, same accounts", "transfers", EVERYBODY, EVERYBODY._replace(seed=1), quick=False),
+    _batches("transfers, 4 processes", "transfers", *QUARTERS, note="accounts of their own"),
+    _batches("transfers, 2 processes, same accounts", "transfers", EVERYBODY, EVERYBODY._replace(seed=1)),
     _batches("transfers with keys", "keyed_transfers", EVERYBODY),
-    _batches("transfers to one account", "hot_transfers", EVERYBODY, quick=False),
+    _batches("transfers to one account", "hot_transfers", EVERYBODY),
     _batches("transfers, gathered one by one", "gathered_transfers", EVERYBODY, note="through the batcher, 1 process"),
     _batches("bids on 500 markets, 1 process", "bids", MARKETS_ALL),
     _batches("bids on 500 markets, 2 processes", "bids", *MARKET_HALVES, note="markets of their own"),
     _batches("bids on one market, 1 process", "bids", MARKET_HOT),
-    _batches("bids on one market, 2 processes", "bids", *MARKET_HOT_TWICE, quick=False),
+    _batches("bids on one market, 2 processes", "bids", *MARKET_HOT_TWICE),
     Measure(
         "transfers, sealed meanwhile",
         _sealed_meanwhile,
         {"rate": Figure("transfers, sealed meanwhile", beside="rate", note="the keeper in a process of its own")},
         yardstick=CROWD,
         prepare=_caught_up,
-        quick=False,
     ),
-    _batches("holds placed and posted", "held_posts", EVERYBODY, note="pairs", quick=False),
+    _batches("holds placed and posted", "held_posts", EVERYBODY, note="pairs"),
     _batches("reserve and settle, 1 process", "pairs", FUNDED, world="funded", note="pairs"),
     _batches(
         "reserve and settle, 2 processes", "pairs", *FUNDED_HALVES, world="funded", note="pairs; budgets of their own"
     ),
-    _batches("reserve and settle, one budget", "pairs", Place(0, 1), world="funded", note="pairs", quick=False),
+    _batches("reserve and settle, one budget", "pairs", Place(0, 1), world="funded", note="pairs"),
     _commands("one reservation", "one_reserve", FUNDED, world="funded", most_ms=(1.5, 5)),
     _commands("one reservation and its settlement", "one_pair", FUNDED, world="funded"),
     _commands("one transfer", "one_transfer", EVERYBODY),
     _commands("one bid", "one_bid", MARKETS_ALL),
-    _commands("one hold", "one_hold", EVERYBODY, quick=False),
+    _commands("one hold", "one_hold", EVERYBODY),
     _commands("transfers, 32 clients", "gathered_transfer", EVERYBODY, threads=CLIENTS, note="threads, batcher"),
     _commands("bids, 32 clients", "gathered_bid", MARKETS_ALL, threads=CLIENTS, note="threads, batcher"),
     _commands(
@@ -252,7 +242,6 @@ MEASURES: tuple[Measure, ...] = (
         {"rate": Figure("accounts in pages of 1,000", "rows/s", "rate")},
         yardstick="index scan",
         prepare=_world("town"),
-        quick=False,
     ),
     Measure(
         "journal sealed",
@@ -263,11 +252,11 @@ MEASURES: tuple[Measure, ...] = (
     _http("HTTP transfer, 1 client", web.transfers, 1),
     _http("HTTP transfer, 32 clients", web.transfers, CLIENTS),
     _http("HTTP bid, 32 clients", web.bids, CLIENTS),
-    _http("HTTP price, 32 clients", web.prices, CLIENTS, quick=False),
+    _http("HTTP price, 32 clients", web.prices, CLIENTS),
     _alone("rules alone, transfers", partial(rules.figure, "transfers"), "/s", Target("figure", "at least", 150_000)),
     _alone("rules alone, bids", partial(rules.figure, "bids"), "/s", Target("figure", "at least", 60_000)),
     _alone("pool shared among 10^5 claims", partial(allocation.figure, 100_000), "s"),
-    _alone("pool shared among 10^6 claims", partial(allocation.figure, 1_000_000), "s", quick=False),
+    _alone("pool shared among 10^6 claims", partial(allocation.figure, 1_000_000), "s"),
     Measure(
         "memory",
         memory.measured,
@@ -294,3 +283,22 @@ BESTS: tuple[Best, ...] = (
     Best("bids, one market", ("bids on one market, 1 process", "bids on one market, 2 processes"), at_least(5)),
 )
 """The rows that are held to the targets: on one machine a single process is the fastest, on another several are."""
+
+QUICK = frozenset(
+    {
+        ALONE,
+        CROWD,
+        "transfers, 1 process",
+        "transfers, 2 processes",
+        "bids on 500 markets, 1 process",
+        "bids on one market, 1 process",
+        "reserve and settle, 1 process",
+        "reserve and settle, 2 processes",
+        "reserve and settle, 32 clients",
+        "one reservation",
+        "one bid",
+        "rules alone, transfers",
+        "rules alone, bids",
+    }
+)
+"""What --quick measures."""

@@ -99,7 +99,6 @@ class Measure:
     run: Callable[[Bench], Mapping[str, float]]
     figures: Mapping[str, Figure]
     yardstick: str | None = None
-    quick: bool = True
     once: bool = False
     """Whether it repeats by itself, so that one round is enough."""
     prepare: Callable[[Bench], object] = nothing
