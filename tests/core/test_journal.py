@@ -182,3 +182,16 @@ def test_opening_an_economy_twice_begins_it_once(new_database, tmp_path):
         with Economy.open(settings) as economy, economy.reading() as tx:
             assert tx.execute("SELECT count(*) FROM policy").fetchone() == (1,)
             assert tx.execute("SELECT count(*) FROM journal").fetchone() == (2,)
+
+
+def test_one_command_is_sent_in_three_goes(economy, monkeypatch):
+    from psycopg import _pipeline_base
+
+    issue = ledger.Issue(wallet_of("operator"), T, "x")
+    economy.perform([Request(issue, "operator")])
+    sent = []
+    send = _pipeline_base.pipeline_communicate
+    monkeypatch.setattr(_pipeline_base, "pipeline_communicate", lambda *rest: sent.append(rest) or send(*rest))
+    economy.perform([Request(issue, "operator")])
+    # Begin, ask, lock and draw; store and commit. The third is the end of the pipeline.
+    assert len(sent) <= 3

@@ -198,6 +198,7 @@ def _one_pass(tx: Tx, batch: Sequence[_Asked]) -> list[Receipt[Any] | Refusal]:
         answers.append(Receipt(number, now, kind.name, actor, result))
         if len(entries) == _CHUNK:
             _append(tx, state, entries)
+            tx.push()
             entries = []
     _append(tx, state, entries)
     _store(tx, state)
