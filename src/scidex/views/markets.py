@@ -132,8 +132,8 @@ class SettledReceipt(Done):
     maker_result: float
 
 
-def _by_outcome(market: Market, parts: tuple[int, ...], one: int) -> dict[str, float]:
-    return {outcome: value / one for outcome, value in zip(market.outcomes, parts, strict=True)}
+def _by_outcome(outcomes: tuple[str, ...], parts: tuple[int, ...], one: int) -> dict[str, float]:
+    return {outcome: value / one for outcome, value in zip(outcomes, parts, strict=True)}
 
 
 def prices_of(market: Market, now: datetime) -> Prices:
@@ -144,7 +144,7 @@ def prices_of(market: Market, now: datetime) -> Prices:
         artifact_id=market.artifact.entity_id,
         state=market.state,
         price=market.prices[0] / _PRICE_ONE,
-        prices=_by_outcome(market, market.prices, _PRICE_ONE),
+        prices=_by_outcome(market.outcomes, market.prices, _PRICE_ONE),
         trades=market.trades,
         as_of=now,
         age_s=max(0.0, (now - market.moved_at).total_seconds()),
@@ -160,8 +160,8 @@ def market_view(market: Market) -> MarketView:
         question=market.question,
         outcomes=list(market.outcomes),
         state=market.state,
-        prices=_by_outcome(market, market.prices, _PRICE_ONE),
-        shares=_by_outcome(market, market.shares, TOKEN.parts),
+        prices=_by_outcome(market.outcomes, market.prices, _PRICE_ONE),
+        shares=_by_outcome(market.outcomes, market.shares, TOKEN.parts),
         liquidity=tokens(market.liquidity),
         subsidy=tokens(market.subsidy),
         funder=market.funder,
@@ -187,12 +187,12 @@ def trade_view(market: Market, trade: Trade) -> TradeView:
         shares=tokens(trade.shares),
         redeemed=tokens(trade.redeemed),
         paid=tokens(trade.paid),
-        prices=_by_outcome(market, trade.prices, _PRICE_ONE),
+        prices=_by_outcome(market.outcomes, trade.prices, _PRICE_ONE),
     )
 
 
-def order_receipt(market: Market, receipt: Receipt[Any]) -> OrderReceipt:
-    """The receipt of an order in this market."""
+def order_receipt(outcomes: tuple[str, ...], receipt: Receipt[Any]) -> OrderReceipt:
+    """The receipt of an order in a market with these outcomes."""
     traded = receipt.result
     return OrderReceipt(
         **done(receipt),
@@ -204,8 +204,8 @@ def order_receipt(market: Market, receipt: Receipt[Any]) -> OrderReceipt:
         redeemed=tokens(traded.redeemed),
         paid=tokens(traded.paid),
         average_price=abs(traded.paid + traded.redeemed) / traded.shares,
-        prices=_by_outcome(market, traded.prices, _PRICE_ONE),
-        position=_by_outcome(market, traded.position, TOKEN.parts),
+        prices=_by_outcome(outcomes, traded.prices, _PRICE_ONE),
+        position=_by_outcome(outcomes, traded.position, TOKEN.parts),
     )
 
 
@@ -219,7 +219,7 @@ def quote_view(market: Market, outcome: str, side: str, fill: Fill) -> Quote:
         redeemed=tokens(fill.redeemed),
         paid=tokens(fill.paid),
         average_price=fill.gross / fill.shares,
-        prices=_by_outcome(market, fill.prices, _PRICE_ONE),
+        prices=_by_outcome(market.outcomes, fill.prices, _PRICE_ONE),
     )
 
 
@@ -228,7 +228,7 @@ def position_view(market: Market, position: Position) -> PositionView:
     return PositionView(
         market=position.market,
         actor=position.owner,
-        shares=_by_outcome(market, position.shares, TOKEN.parts),
+        shares=_by_outcome(market.outcomes, position.shares, TOKEN.parts),
         cost=tokens(sum(position.cost)),
         paid=tokens(position.paid),
         capital_at_risk=tokens(position.at_risk),
@@ -243,14 +243,16 @@ def opened_receipt(market: Market, receipt: Receipt[Any]) -> OpenedReceipt:
         **done(receipt),
         market=opened.market,
         subsidy=tokens(opened.subsidy),
-        prices=_by_outcome(market, opened.prices, _PRICE_ONE),
+        prices=_by_outcome(market.outcomes, opened.prices, _PRICE_ONE),
     )
 
 
 def closed_receipt(market: Market, receipt: Receipt[Any]) -> ClosedReceipt:
     """The receipt of closing this market."""
     closed = receipt.result
-    return ClosedReceipt(**done(receipt), market=closed.market, prices=_by_outcome(market, closed.prices, _PRICE_ONE))
+    return ClosedReceipt(
+        **done(receipt), market=closed.market, prices=_by_outcome(market.outcomes, closed.prices, _PRICE_ONE)
+    )
 
 
 def settled_receipt(receipt: Receipt[Any]) -> SettledReceipt:

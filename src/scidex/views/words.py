@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from scidex.core.errors import Invalid
+from scidex.core.errors import Invalid, Refusal
 from scidex.core.units import Unit, parse_amount
 from scidex.exchange.markets import PRICE_DECIMALS
 from scidex.views.base import Page
@@ -75,3 +76,25 @@ def names_of(given: str | None, count: int) -> tuple[str, ...]:
     if not isinstance(names, list) or [type(name) for name in names] != [str] * count or "\0" in "".join(names):
         raise CursorInvalid(given=given[:60])
     return tuple(names)
+
+
+def facts_of(refusal: Refusal) -> dict[str, Any]:
+    """The facts of a refusal as JSON carries them: numbers stay numbers, whatever else becomes text."""
+    return {name: _plain(value) for name, value in refusal.facts.items()}
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def explained(wrong: Sequence[Mapping[str, Any]]) -> str:
+    """What pydantic found wrong, in one line: where, and what, at most five times."""
+    shown = [f"{'.'.join(map(str, found['loc']))[:100]}: {_said(found)}".removeprefix(": ") for found in wrong[:5]]
+    return "; ".join(shown) + (f" (and {len(wrong) - 5} more)" if len(wrong) > 5 else "")
+
+
+def _said(found: Mapping[str, Any]) -> str:
+    said: str = found["msg"]
+    return said.removeprefix("Value error, ")

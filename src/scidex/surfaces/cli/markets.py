@@ -167,7 +167,7 @@ def _ordered(
         limit_price=views.limit_price_of(limit_price, side),
         key=key,
     )
-    return views.order_receipt(find_market(tx, market), receipt)
+    return views.order_receipt(find_market(tx, market).outcomes, receipt)
 
 
 @reads(markets, "history")

@@ -15,6 +15,7 @@ from scidex.economy import Economy
 from scidex.surfaces.http import bounties, budgets, ledger, markets, registry, system
 from scidex.surfaces.http.edge import Edge
 from scidex.surfaces.http.problems import MEDIA_TYPE, Problem, add_handlers
+from scidex.views import Known
 
 DESCRIPTION = """\
 The economy of a fleet of research agents: markets price ideas, prices become claims on compute, a finite pool is
@@ -75,7 +76,7 @@ def create_app(economy: Economy) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.economy = economy
+    app.state.economy, app.state.known = economy, Known()
     add_handlers(app)
     app.add_middleware(Edge)
     for topic in (markets, bounties, budgets, ledger, registry, system):

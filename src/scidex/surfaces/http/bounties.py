@@ -12,19 +12,21 @@ from scidex.core.db import Tx
 from scidex.core.units import parse_amount
 from scidex.entities import find_entity
 from scidex.exchange.bounties import find_bounties, find_bounty, offer_bounty, refund_bounty
-from scidex.surfaces.http.inputs import (
+from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit, Offset
+from scidex.surfaces.http.problems import RequestInvalid
+from scidex.views import (
     Amount,
-    AsCaller,
-    AsReader,
     Body,
-    Limit,
-    Offset,
+    BountyDone,
+    BountyView,
+    Page,
     Seconds,
     Text,
+    bounty_done,
+    bounty_view,
     example,
+    page,
 )
-from scidex.surfaces.http.problems import RequestInvalid
-from scidex.views import BountyDone, BountyView, Page, bounty_done, bounty_view, page
 
 router = APIRouter(prefix="/api/market/bounties", tags=["bounties"])
 

@@ -19,27 +19,22 @@ from scidex.exchange.resource_allocator import (
     get_resource_budget_rankings,
     record_resource_spending,
 )
-from scidex.surfaces.http.inputs import (
-    Amount,
-    AsCaller,
-    AsReader,
-    Body,
-    Limit,
-    Offset,
-    Text,
-    example,
-)
+from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit, Offset
 from scidex.views import (
     AllocationReceipt,
     AllocationRowView,
+    Amount,
+    Body,
     BudgetView,
     CycleView,
     Page,
     SpendingReceipt,
+    Text,
     allocation_receipt,
     allocation_row_view,
     budget_view,
     cycle_view,
+    example,
     page,
     spending_receipt,
 )

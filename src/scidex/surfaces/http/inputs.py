@@ -2,78 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Query, Request
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SkipValidation,
-    StringConstraints,
-    WithJsonSchema,
-)
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from scidex.actors import ReservedName
+from scidex.core import journal
 from scidex.core.db import Tx
+from scidex.core.errors import Refusal
 from scidex.core.names import check_name
 from scidex.economy import Economy
 from scidex.policy import HOUSE
 from scidex.surfaces.http.problems import RequestInvalid
-from scidex.views import Done
+from scidex.views import Ask, Body, Done, Known, Text, Unread, without_reading
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row")
 Item = TypeVar("Item")
 
-
-def _without_nul(text: str) -> str:
-    # The one character that JSON carries and PostgreSQL does not.
-    if "\0" in text:
-        raise ValueError("the character NUL cannot be part of it")
-    return text
-
-
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is out of range") from None
-
-
-Text = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_without_nul)]
-Amount = Annotated[
-    # Not for pydantic to check: what is wrong with an amount has one word at every door, and `parse_amount` says it.
-    SkipValidation[str | int | float],
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
-    Field(description="whole units, as a number or as a decimal string: 12.5 or `12.5`; nothing is rounded"),
-]
-When = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Seconds = Annotated[int, Field(strict=True, description="whole seconds")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="most items in the answer")]
 Offset = Annotated[int, Query(ge=0, le=2**31, description="items to leave out; the `next` of the page before")]
 After = Annotated[Text | None, Query(description="the `next` of the page before")]
-
-
-class Body(BaseModel):
-    """What a change is asked for with. A key that is not known is refused: a misspelt limit is not a limit."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    idempotency_key: Text | None = Field(
-        default=None, description="the same as the header Idempotency-Key, for clients that cannot set headers"
-    )
-
-
-def example(**fields: Any) -> ConfigDict:
-    """The settings of a body, with its example for the documentation."""
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [fields]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +36,19 @@ class Reader:
 
     economy: Economy
     actor: str
+    known: Known
 
     def read(self, work: Callable[[Tx], Answer]) -> Answer:
         """What `work` finds in a read-only transaction."""
         with self.economy.reading(actor=self.actor) as tx:
             return work(tx)
+
+    async def look(self, work: Callable[[Tx], Answer]) -> Answer:
+        """The same, without a transaction where nothing has to be read."""
+        try:
+            return work(without_reading())
+        except Unread:
+            return await run_in_threadpool(self.read, work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +63,29 @@ class Caller(Reader):
         The body of a repeated answer is the first one to the byte; that it was repeated is said in a header.
         """
         key = self._key_with(body)
-        done = self.economy.run(lambda tx: work(tx, key), actor=self.actor)
-        headers = {"Idempotency-Replayed": "true"} if done.repeated else None
-        return Response(done.model_dump_json(exclude={"repeated"}), headers=headers, media_type="application/json")
+        return _answer(self.economy.run(lambda tx: work(tx, key), actor=self.actor))
+
+    async def ask(self, ask: Ask) -> Response:
+        """The same for what is asked for often: carried out together with whatever else is asked for now."""
+        key = self._key_with(ask)
+        command = await self.look(lambda tx: ask.command(tx, self.known))
+        request = journal.Request(command, self.actor, key)
+        # A client that leaves takes its command back, unless it is being carried out already.
+        answer = await asyncio.wrap_future(self.economy.batcher.submit(request))
+        if isinstance(answer, Refusal):
+            raise answer
+        return _answer(await self.look(lambda tx: ask.done(answer, tx, self.known)))
 
     def _key_with(self, body: Body | None) -> str | None:
         inside = body.idempotency_key if body else None
         if inside is not None and self.key is not None and inside != self.key:
             raise RequestInvalid(problem="the header Idempotency-Key and the body's idempotency_key differ")
         return self.key if inside is None else inside
+
+
+def _answer(done: Done) -> Response:
+    headers = {"Idempotency-Replayed": "true"} if done.repeated else None
+    return Response(done.model_dump_json(exclude={"repeated"}), headers=headers, media_type="application/json")
 
 
 def _utf8(given: str, header: str) -> str:
@@ -131,7 +107,7 @@ async def _reader(
     actor = check_name(given, "actor")
     if actor == HOUSE:
         raise ReservedName(name=actor)
-    return Reader(economy, actor)
+    return Reader(economy, actor, request.app.state.known)
 
 
 async def _caller(
@@ -142,7 +118,7 @@ async def _caller(
     ] = None,
 ) -> Caller:
     key = None if idempotency_key is None else _utf8(idempotency_key, "Idempotency-Key")
-    return Caller(reader.economy, reader.actor, key)
+    return Caller(reader.economy, reader.actor, reader.known, key)
 
 
 AsReader = Annotated[Reader, Depends(_reader)]

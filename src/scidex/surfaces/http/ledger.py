@@ -12,73 +12,45 @@ from scidex.core.db import Tx
 from scidex.core.units import parse_amount, to_number, unit_named
 from scidex.ledger import (
     AccountKey,
-    Leg,
     TransferKey,
     balance_at,
     find_account,
     find_accounts,
     find_entries,
     find_hold,
-    hold,
     issue,
-    post,
     retire,
     sums_by_unit,
-    transfer,
-    void,
 )
-from scidex.surfaces.http.inputs import (
-    After,
-    Amount,
-    AsCaller,
-    AsReader,
-    Body,
-    Limit,
-    Seconds,
-    Text,
-    When,
-    example,
-)
+from scidex.surfaces.http.inputs import After, AsCaller, AsReader, Limit
 from scidex.views import (
     AccountView,
+    Amount,
     BalanceAt,
+    Body,
     EntryView,
+    HoldBody,
     HoldDone,
     HoldView,
     MovedReceipt,
     Page,
+    PostBody,
+    PostTerms,
+    Text,
+    TransferBody,
     View,
+    VoidBody,
+    VoidTerms,
+    When,
     account_view,
     entry_view,
-    hold_done,
+    example,
     hold_view,
     moved_receipt,
     page,
 )
 
 router = APIRouter(prefix="/api/ledger", tags=["ledger"])
-
-
-class LegBody(Body):
-    """One movement."""
-
-    model_config = example(debit="actor:alice/wallet/token", credit="actor:bob/wallet/token", amount=5)
-
-    debit: Text = Field(description="the account that pays: owner/purpose/unit")
-    credit: Text = Field(description="the account that is paid")
-    amount: Amount
-
-
-class TransferBody(Body):
-    """Linked movements: all of them, in this order, or none."""
-
-    model_config = example(
-        legs=[{"debit": "actor:alice/wallet/token", "credit": "actor:bob/wallet/token", "amount": 5}],
-        reason="for the review of tau-by-2027",
-    )
-
-    legs: list[LegBody]
-    reason: Text
 
 
 class AmountBody(Body):
@@ -89,38 +61,6 @@ class AmountBody(Body):
     account: Text
     amount: Amount
     reason: Text
-
-
-class HoldBody(Body):
-    """How much is set aside, for whom, for how long."""
-
-    model_config = example(
-        debit="actor:alice/wallet/token",
-        credit="actor:bob/wallet/token",
-        amount=5,
-        seconds=3600,
-        reason="until the review is in",
-    )
-
-    debit: Text
-    credit: Text
-    amount: Amount
-    seconds: Seconds
-    reason: Text
-
-
-class PostBody(Body):
-    """How much of what is held moves."""
-
-    model_config = example(amount=3.5)
-
-    amount: Amount | None = Field(default=None, description="all of it if left out; the rest is released")
-
-
-class VoidBody(Body):
-    """Nothing but, if the header cannot be set, the key."""
-
-    model_config = example(idempotency_key="void-h17")
 
 
 class SumsView(View):
@@ -198,17 +138,9 @@ def get_account(account: Text, reader: AsReader) -> AccountView:
 
 
 @router.post("/transfer", response_model=MovedReceipt)
-def post_transfer(body: TransferBody, caller: AsCaller) -> Response:
+async def post_transfer(body: TransferBody, caller: AsCaller) -> Response:
     """Move value; for the owner of each account that pays."""
-
-    def work(tx: Tx, key: str | None) -> MovedReceipt:
-        legs = [
-            Leg(debit, AccountKey.parse(leg.credit), parse_amount(leg.amount, unit_named(debit.unit)))
-            for leg, debit in ((leg, AccountKey.parse(leg.debit)) for leg in body.legs)
-        ]
-        return moved_receipt(transfer(tx, legs=legs, reason=body.reason, key=key))
-
-    return caller.change(work, body)
+    return await caller.ask(body)
 
 
 @router.post("/issue", response_model=MovedReceipt)
@@ -239,23 +171,9 @@ def _amount_of(body: AmountBody) -> tuple[AccountKey, int]:
 
 
 @router.post("/holds", response_model=HoldDone)
-def post_hold(body: HoldBody, caller: AsCaller) -> Response:
+async def post_hold(body: HoldBody, caller: AsCaller) -> Response:
     """Set value aside until it is posted, voided, or its time is over."""
-
-    def work(tx: Tx, key: str | None) -> HoldDone:
-        debit = AccountKey.parse(body.debit)
-        receipt = hold(
-            tx,
-            debit=debit,
-            credit=AccountKey.parse(body.credit),
-            amount=parse_amount(body.amount, unit_named(debit.unit)),
-            seconds=body.seconds,
-            reason=body.reason,
-            key=key,
-        )
-        return hold_done(debit.unit, receipt)
-
-    return caller.change(work, body)
+    return await caller.ask(body)
 
 
 @router.get("/holds/{hold}")
@@ -265,25 +183,15 @@ def get_hold(hold: Text, reader: AsReader) -> HoldView:
 
 
 @router.post("/holds/{hold}/post", response_model=HoldDone)
-def post_hold_post(hold: Text, caller: AsCaller, body: PostBody | None = None) -> Response:
+async def post_hold_post(hold: Text, caller: AsCaller, body: PostBody | None = None) -> Response:
     """Move what is held, or a part of it, and release the rest; for who placed it."""
-
-    def work(tx: Tx, key: str | None) -> HoldDone:
-        unit = unit_named(find_hold(tx, hold).debit.unit)
-        amount = None if body is None or body.amount is None else parse_amount(body.amount, unit)
-        return hold_done(unit.name, post(tx, hold=hold, amount=amount, key=key))
-
-    return caller.change(work, body)
+    return await caller.ask(PostTerms(hold=hold, **dict(body or {})))
 
 
 @router.post("/holds/{hold}/void", response_model=HoldDone)
-def post_hold_void(hold: Text, caller: AsCaller, body: VoidBody | None = None) -> Response:
+async def post_hold_void(hold: Text, caller: AsCaller, body: VoidBody | None = None) -> Response:
     """Release what is held; for who placed it."""
-
-    def work(tx: Tx, key: str | None) -> HoldDone:
-        return hold_done(find_hold(tx, hold).debit.unit, void(tx, hold=hold, key=key))
-
-    return caller.change(work, body)
+    return await caller.ask(VoidTerms(hold=hold, **dict(body or {})))
 
 
 @router.get("/sums")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from dataclasses import asdict
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field, model_validator
+from pydantic import Field
 from starlette.responses import Response
 
 from scidex.core.db import Tx
@@ -23,41 +24,34 @@ from scidex.exchange.markets import (
     find_trades,
     market_on,
     open_market,
-    place_order,
     quote,
     resolve_market,
     void_market,
 )
-from scidex.surfaces.http.inputs import (
-    After,
-    Amount,
-    AsCaller,
-    AsReader,
-    Body,
-    Limit,
-    Text,
-    When,
-    example,
-)
+from scidex.surfaces.http.inputs import After, AsCaller, AsReader, Limit
 from scidex.views import (
     PRICE,
+    Amount,
+    Body,
     ClosedReceipt,
     MarketView,
     OpenedReceipt,
+    OrderBody,
     OrderReceipt,
     Page,
     PositionView,
     Prices,
     Quote,
     SettledReceipt,
+    Text,
     TradeView,
+    When,
     closed_receipt,
     cursor,
-    limit_price_of,
+    example,
     market_view,
     names_of,
     opened_receipt,
-    order_receipt,
     page,
     position_view,
     prices_of,
@@ -67,46 +61,6 @@ from scidex.views import (
 )
 
 router = APIRouter(prefix="/api/market", tags=["markets"])
-Side = Annotated[Text, Field(json_schema_extra={"enum": ["buy", "sell"]})]
-
-
-class OrderBody(Body):
-    """An order: in which market, for which outcome, by how many shares or for how many tokens."""
-
-    model_config = example(artifact_id="tau-spreads-trans-synaptically", outcome="yes", spend=12.5, limit_price=0.7)
-
-    market: Text | None = Field(default=None, description="the market's id; or give artifact_id")
-    artifact_id: Text | None = Field(default=None, description="the artifact whose market it is")
-    artifact_type: Text | None = Field(default=None, description="needed where several artifacts have this id")
-    outcome: Text
-    side: Side = "buy"
-    shares: Amount | None = Field(default=None, description="how many shares; or give spend")
-    spend: Amount | None = Field(default=None, description="buy for so many tokens; or give shares")
-    limit_price: Amount | None = Field(
-        default=None, description="the worst average price per share, from 0 to 1; beyond it the order is refused"
-    )
-
-    @model_validator(mode="after")
-    def _one_market(self) -> Self:
-        if (self.market is None) == (self.artifact_id is None):
-            raise ValueError("give one of market and artifact_id")
-        return self
-
-    def terms(self, tx: Tx) -> dict[str, Any]:
-        """The order as the market takes it: parts, and the market's id."""
-        if self.market is not None:
-            market = self.market
-        else:
-            entity = find_entity(tx, entity_id=self.artifact_id or "", entity_type=self.artifact_type)
-            market = market_on(tx, entity.key).market
-        return {
-            "market": market,
-            "outcome": self.outcome,
-            "side": self.side,
-            "shares": None if self.shares is None else parse_amount(self.shares, field="shares"),
-            "spend": None if self.spend is None else parse_amount(self.spend, field="spend"),
-            "limit_price": limit_price_of(self.limit_price, self.side),
-        }
 
 
 class OpenBody(Body):
@@ -149,15 +103,9 @@ class ResolveBody(Body):
 
 
 @router.post("/order", response_model=OrderReceipt)
-def post_order(body: OrderBody, caller: AsCaller) -> Response:
+async def post_order(body: OrderBody, caller: AsCaller) -> Response:
     """Trade against the market's maker, now and whole."""
-
-    def work(tx: Tx, key: str | None) -> OrderReceipt:
-        terms = body.terms(tx)
-        receipt = place_order(tx, **terms, key=key)
-        return order_receipt(find_market(tx, terms["market"]), receipt)
-
-    return caller.change(work, body)
+    return await caller.ask(body)
 
 
 @router.post("/quote")
@@ -165,9 +113,9 @@ def post_quote(body: OrderBody, reader: AsReader) -> Quote:
     """What the same order would do now, without trading; the funds of the actor are not looked at."""
 
     def work(tx: Tx) -> Quote:
-        terms = body.terms(tx)
-        fill = quote(tx, **terms)
-        return quote_view(find_market(tx, terms["market"]), body.outcome, body.side, fill)
+        order = body.order(tx, body.side)
+        fill = quote(tx, **asdict(order))
+        return quote_view(find_market(tx, order.market), order.outcome, order.side, fill)
 
     return reader.read(work)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from scidex.core.errors import FAMILIES, Forbidden, Invalid, Missing, Refusal, Refused
+from scidex.views import explained, facts_of
 
 MEDIA_TYPE = "application/problem+json"
 MAX_BODY_BYTES = 2**20
@@ -95,7 +95,7 @@ def refusal_response(scope: Scope, refusal: Refusal, headers: Mapping[str, str] 
             code=refusal.code,
             detail=str(refusal),
             instance=_instance(scope),
-            facts={name: _plain(value) for name, value in refusal.facts.items()},
+            facts=facts_of(refusal),
         ),
         {**advice, **(headers or {})},
     )
@@ -132,9 +132,8 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    wrong = [_explain(found) for found in error.errors()]
-    more = f" (and {len(wrong) - 5} more)" if len(wrong) > 5 else ""
-    return refusal_response(request.scope, RequestInvalid(problem="; ".join(wrong[:5]) + more))
+    wrong = [_unparsed(found) for found in error.errors()]
+    return refusal_response(request.scope, RequestInvalid(problem=explained(wrong)))
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
@@ -155,11 +154,10 @@ def _named(request: Request, error: HTTPException) -> Refusal:
     return RequestInvalid(problem="the body is nested too deeply, or has a number of thousands of digits")
 
 
-def _explain(found: Mapping[str, Any]) -> str:
-    if found["type"] == "json_invalid":
-        return f"the body is not JSON, at character {found['loc'][-1]}: {found['ctx']['error']}"
-    where = ".".join(str(step) for step in found["loc"])
-    return f"{where[:100]}: {found['msg'].removeprefix('Value error, ')}"
+def _unparsed(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    if found["type"] != "json_invalid":
+        return found
+    return {"loc": (), "msg": f"the body is not JSON, at character {found['loc'][-1]}: {found['ctx']['error']}"}
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> Response:
@@ -174,10 +172,3 @@ def _family(refusal: Refusal) -> str:
 def _instance(scope: Scope) -> str:
     raw = scope.get("raw_path")
     return raw.decode("latin-1") if raw else quote(scope["path"])
-
-
-def _plain(value: object) -> object:
-    """A fact as JSON carries it: numbers stay numbers, whatever else becomes text."""
-    if value is None or isinstance(value, (str, int)):
-        return value
-    return value if isinstance(value, float) and math.isfinite(value) else str(value)

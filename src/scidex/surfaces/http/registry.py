@@ -11,26 +11,21 @@ from starlette.responses import Response
 from scidex.actors import find_actors, register_actor
 from scidex.core.db import Tx
 from scidex.entities import EntityKey, find_entities, register_entity
-from scidex.surfaces.http.inputs import (
-    After,
-    AsCaller,
-    AsReader,
-    Body,
-    Limit,
-    Text,
-    example,
-)
+from scidex.surfaces.http.inputs import After, AsCaller, AsReader, Limit
 from scidex.views import (
     ActorDone,
     ActorView,
+    Body,
     EntityDone,
     EntityView,
     Page,
+    Text,
     actor_done,
     actor_view,
     cursor,
     entity_done,
     entity_view,
+    example,
     names_of,
     page,
 )

@@ -11,7 +11,9 @@ from pydantic import Field
 from scidex.core.db import Tx
 from scidex.policy import Policy, current
 from scidex.surfaces.http.inputs import AsReader
-from scidex.views import View
+from scidex.views import (
+    View,
+)
 
 router = APIRouter(tags=["system"])
 

@@ -1,0 +1,204 @@
+"""Many commands at once, a line each: read, carried out in one transaction, answered in a line each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
+
+from scidex.core.db import Tx
+from scidex.core.errors import Invalid, Refusal
+from scidex.core.journal import Receipt, Request, perform
+from scidex.core.names import check_name
+from scidex.economy import Economy
+from scidex.views.known import Known, Unread, without_reading
+from scidex.views.lines import LINES, ActorDiffers, Line, read_line
+from scidex.views.words import facts_of
+
+CHUNK = 1000
+"""Commands of one transaction."""
+LINES_MAX = 100_000
+"""Most lines that are carried out together, all or nothing, and most of one request over HTTP."""
+
+
+class TooManyLines(Invalid):
+    """More than {most} lines are too many at once; send them in several parts, each with a key of its own."""
+
+    status = 413
+
+
+class Given(NamedTuple):
+    """A line with its number, from 1 as editors count: JSON text in UTF-8, or what was read of it already."""
+
+    line: int
+    content: Any
+
+
+class Answered(NamedTuple):
+    """What became of a line: done, repeated or refused; `text` says it as one line of JSON."""
+
+    line: int
+    status: str
+    text: str
+    refusal: Refusal | None = None
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A line on its way: what it asks for, its command, its answer."""
+
+    line: int
+    ask: Line | None = None
+    request: Request | None = None
+    answer: Receipt[Any] | Refusal | None = None
+    text: str = ""
+
+
+def numbered(lines: Iterable[bytes]) -> Iterator[Given]:
+    """The lines that say something."""
+    return (Given(number, line) for number, line in enumerate(lines, start=1) if line.strip())
+
+
+def chunks(given: Iterable[Given], size: int = CHUNK) -> Iterator[list[Given]]:
+    """The same, so many at a time."""
+    rest = iter(given)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Carries out lines as one actor. A line without a key of its own gets `key` and its number, if there is one."""
+
+    economy: Economy
+    actor: str
+    key: str | None = None
+    known: Known = field(default_factory=Known)
+    sort: TypeAdapter[Any] = LINES
+
+    def check(self) -> Bulk:
+        """See that the keys made of `key` can be used. Refuses: NameInvalid."""
+        if self.key is not None:
+            check_name(self._key_of(LINES_MAX * 1000), "idempotency key")
+        return self
+
+    def carry_out(self, given: Sequence[Given]) -> list[Answered]:
+        """Do all of it in one transaction; what is refused is refused alone.
+
+        Refuses, all of it, and then nothing happened: DatabaseDown, Contended, StorageFull, DatabaseReadOnly.
+        """
+        asked = self._asked(given)
+        ready = [each for each in asked if each.request is not None]
+        answers = self.economy.perform([each.request for each in ready if each.request is not None]) if ready else []
+        for each, answer in zip(ready, answers, strict=True):
+            each.answer = answer
+        return self._answered(asked)
+
+    def carry_out_whole(self, given: Sequence[Given]) -> list[Answered]:
+        """Do all of it in one transaction, or nothing: the first refusal is raised, with its line.
+
+        Refuses: TooManyLines, what any line is refused for, DatabaseDown, Contended, StorageFull, DatabaseReadOnly.
+        """
+        if len(given) > LINES_MAX:
+            raise TooManyLines(most=LINES_MAX)
+        asked = self._asked(given)
+        for each in asked:
+            if isinstance(each.answer, Refusal):
+                raise at_line(each.answer, each.line)
+        requests = [each.request for each in asked if each.request is not None]
+
+        def work(tx: Tx) -> list[Receipt[Any]]:
+            receipts = []
+            for each, answer in zip(asked, perform(tx, requests), strict=True):
+                if isinstance(answer, Refusal):
+                    raise at_line(answer, each.line)
+                receipts.append(answer)
+            return receipts
+
+        for each, receipt in zip(asked, self.economy.run(work) if asked else (), strict=True):
+            each.answer = receipt
+        return self._answered(asked)
+
+    def _asked(self, given: Sequence[Given]) -> list[_Asked]:
+        """Each line with its command, or with the refusal that it can only get."""
+        asked = [_Asked(each.line) for each in given]
+        for each, (_, content) in zip(asked, given, strict=True):
+            try:
+                each.ask = self._read(content)
+            except Refusal as refusal:
+                each.answer = refusal
+        self._with_reading(self._prepare, [each for each in asked if each.ask is not None])
+        return asked
+
+    def _read(self, content: Any) -> Line:
+        ask = read_line(content, self.sort)
+        if ask.actor not in (None, self.actor):
+            raise ActorDiffers(given=ask.actor, actor=self.actor)
+        return ask
+
+    def _prepare(self, each: _Asked, tx: Tx) -> None:
+        assert each.ask is not None
+        try:
+            command = each.ask.command(tx, self.known)
+        except Refusal as refusal:
+            each.answer = refusal
+            return
+        key = each.ask.idempotency_key
+        if key is None and self.key is not None:
+            key = self._key_of(each.line)
+        each.request = Request(command, self.actor, key)
+
+    def _key_of(self, line: int) -> str:
+        return f"{self.key}#{line}"
+
+    def _answered(self, asked: Sequence[_Asked]) -> list[Answered]:
+        self._with_reading(self._tell, [each for each in asked if isinstance(each.answer, Receipt)])
+        return [self._answer(each) for each in asked]
+
+    def _tell(self, each: _Asked, tx: Tx) -> None:
+        assert each.ask is not None and isinstance(each.answer, Receipt)
+        each.text = each.ask.done(each.answer, tx, self.known).model_dump_json(exclude={"repeated"})
+
+    def _answer(self, each: _Asked) -> Answered:
+        if isinstance(each.answer, Refusal):
+            return refused(each.line, each.answer)
+        assert each.answer is not None
+        status = "repeated" if each.answer.repeated else "done"
+        text = f'{{"line":{each.line},"status":"{status}","receipt":{each.text}}}'
+        return Answered(each.line, status, text)
+
+    def _with_reading(self, work: Callable[[_Asked, Tx], None], asked: Sequence[_Asked]) -> None:
+        """Do the work on each: at once where nothing has to be read, the others in one reading transaction."""
+        nowhere, later = without_reading(), []
+        for each in asked:
+            try:
+                work(each, nowhere)
+            except Unread:
+                later.append(each)
+        if later:
+            with self.economy.reading(actor=self.actor) as tx:
+                for each in later:
+                    work(each, tx)
+
+
+def refused(line: int, refusal: Refusal) -> Answered:
+    """The answer to a line that is refused."""
+    problem = {
+        "code": refusal.code,
+        "status": refusal.status,
+        "detail": str(refusal),
+        "facts": facts_of(refusal),
+    }
+    text = json.dumps({"line": line, "status": "refused", "problem": problem}, separators=(",", ":"))
+    return Answered(line, "refused", text, refusal)
+
+
+def at_line(refusal: Refusal, line: int) -> Refusal:
+    """The same refusal, which names the line that it is of."""
+    found = type(refusal)(**{**refusal.facts, "line": line})
+    found.args = (f"Line {line}: {refusal}",)
+    return found
