@@ -165,6 +165,7 @@ class Database:
             timeout=settings.connect_timeout_s,
             reconnect_timeout=settings.connect_timeout_s,
             kwargs={
+                "autocommit": True,
                 "connect_timeout": settings.connect_timeout_s,
                 "options": f"-c lock_timeout={settings.lock_timeout_ms} -c timezone=UTC",
                 "application_name": "scidex",
@@ -228,17 +229,18 @@ class Database:
     def _once(
         self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool, pipelined: bool
     ) -> Outcome:
+        # BEGIN and COMMIT are statements like others here, so that they travel with them.
         with _gathering(connection) if pipelined else nullcontext(_nothing) as push:
+            connection.execute("BEGIN")
             tx = Tx(connection, actor, self.clock(), push)
             token = _ambient.set(tx)
             try:
                 outcome = work(tx)
             finally:
                 _ambient.reset(token)
-            if dry_run:
-                connection.rollback()
-            else:
-                connection.commit()
+            ended = connection.execute("ROLLBACK" if dry_run else "COMMIT")
+        # PostgreSQL answers COMMIT with ROLLBACK, and no error, where an error before was swallowed.
+        assert dry_run or ended.statusmessage == "COMMIT", ended.statusmessage
         return outcome
 
 
@@ -305,7 +307,6 @@ def _failures_named() -> Iterator[None]:
 
 def _take_on_role(connection: Connection[Any]) -> None:
     connection.execute(f'SET ROLE "{APP_ROLE}"')
-    connection.commit()
 
 
 def _first_line(error: BaseException) -> str:
