@@ -50,6 +50,7 @@ def while_open(url, economy, first, second):
 
         def work(tx):
             done = answer(lambda: first(tx))
+            tx.execute("SELECT 1").fetchone()  # so that all of it has left for the database
             waiting.append(pool.submit(answer, lambda: economy.run(second, actor="operator")))
             with psycopg.connect(url, autocommit=True) as watcher:
                 waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

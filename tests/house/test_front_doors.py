@@ -18,8 +18,8 @@ MORE_FILES = {
     "scidex.metering": {"tiers", "pricebook", "intake"},
     "scidex.exchange.resource_allocator": {"allocation"},  # sharing a pool: an algorithm of its own
     # The slice has many words and rules: refusals beside the model; admission, limits and grants beside the rules of
-    # settling; kinds, what each command touches, beside the actions.
-    "scidex.senate.budgets": {"refusals", "admission", "limits", "grants", "kinds"},
+    # settling; intake, what comes in bulk; kinds, what each command touches, beside the actions.
+    "scidex.senate.budgets": {"refusals", "admission", "limits", "grants", "intake", "kinds"},
 }
 SLICES_OF_FIVE = tuple(
     name

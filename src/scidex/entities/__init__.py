@@ -13,7 +13,7 @@ from scidex.entities.model import (
     UnknownEntity,
 )
 from scidex.entities.rules import require_entity
-from scidex.entities.store import find_entities, find_entity
+from scidex.entities.store import find_entities, find_entity, find_known
 
 __all__ = [
     "ENTITIES",
@@ -27,6 +27,7 @@ __all__ = [
     "UnknownEntity",
     "find_entities",
     "find_entity",
+    "find_known",
     "register_entity",
     "require_entity",
 ]

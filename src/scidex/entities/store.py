@@ -9,15 +9,15 @@ from scidex.core.journal import bind
 from scidex.entities.model import ENTITIES, Entity, EntityAmbiguous, EntityKey, UnknownEntity
 
 
-def load_entities(tx: Tx, keys: Collection[EntityKey]) -> list[tuple[EntityKey, Entity]]:
+def load_entities(tx: Tx, keys: Collection[EntityKey]) -> Iterator[tuple[EntityKey, Entity]]:
     """Entities by key. They are never changed or removed, so to have read one is as good as to have locked it."""
-    rows = tx.execute(
+    rows = tx.each(
         "SELECT entity_type, entity_id, title, proposer, registered_at"
         " FROM unnest(%s::text[], %s::text[]) AS asked (entity_type, entity_id)"
         " JOIN entity USING (entity_type, entity_id)",
-        [[key.entity_type for key in keys], [key.entity_id for key in keys]],
+        columns(keys),
     )
-    return [(entity.key, entity) for entity in map(Entity._make, rows)]
+    return ((entity.key, entity) for entity in map(Entity._make, rows))
 
 
 def insert_entities(tx: Tx, rows: Mapping[EntityKey, Entity]) -> None:
@@ -34,6 +34,11 @@ def scan_entities(tx: Tx) -> Iterator[tuple[EntityKey, Entity]]:
     for row in tx.execute("SELECT entity_type, entity_id, title, proposer, registered_at FROM entity"):
         entity = Entity._make(row)
         yield entity.key, entity
+
+
+def find_known(tx: Tx, keys: Collection[EntityKey]) -> set[EntityKey]:
+    """Those of these entities that there are."""
+    return {key for key, _ in load_entities(tx, keys)}
 
 
 def find_entity(tx: Tx, *, entity_id: str, entity_type: str | None = None) -> Entity:

@@ -46,6 +46,7 @@ from scidex.metering.rules import (
     observe_store,
     require_price,
     storage_accrued,
+    unpriced_usd,
 )
 from scidex.metering.store import (
     calls_needed,
@@ -116,6 +117,7 @@ __all__ = [
     "tier_of",
     "tier_of_unit",
     "unit_of_tier",
+    "unpriced_usd",
     "usage_by_hour",
     "usage_totals",
     "write_intake",

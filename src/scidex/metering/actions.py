@@ -5,15 +5,17 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from scidex.actors import find_actors_named
 from scidex.core.db import Tx
+from scidex.entities import EntityKey, find_known
 from scidex.metering import intake
 from scidex.metering.intake import Intake
 from scidex.metering.model import INTAKE_LINES_MAX, IntakeTooLong, Price, UsageLine
 from scidex.metering.pricebook import price_of
 from scidex.metering.store import add_hours, copy_events, copy_rows, load_events, open_months
-from scidex.policy import Context, Policy, current
+from scidex.policy import HOUSE, Context, Policy, current
 
 
 def prepare_intake(tx: Tx, lines: Sequence[UsageLine]) -> Intake:
@@ -30,8 +32,15 @@ def prepare_intake(tx: Tx, lines: Sequence[UsageLine]) -> Intake:
         return {event for event, _ in load_events(tx, events)} if events else ()
 
     context = Context(tx.actor, tx.now, policy, version, 0)
+
+    def known(entities: set[EntityKey], actors: set[str]) -> tuple[Collection[EntityKey], Collection[str]]:
+        found = {actor.name for actor in find_actors_named(tx, actors)}
+        return find_known(tx, entities), found | {HOUSE}
+
     with _collector_waits():
-        return intake.prepare(lines, context, price=lambda line: _price(line, policy), counted=counted)
+        return intake.prepare(
+            lines, context, price=lambda line: _price(line, policy, tx.now), counted=counted, known=known
+        )
 
 
 @contextmanager
@@ -66,7 +75,7 @@ def open_coming_months(tx: Tx) -> None:
     open_months(tx, [tx.now, tx.now.replace(day=1) + timedelta(days=32)])
 
 
-def _price(line: UsageLine, policy: Policy) -> Price:
+def _price(line: UsageLine, policy: Policy, now: datetime) -> Price:
     if line.input_tokens is None or line.output_tokens is None:
         return Price(None, None)
     return price_of(
@@ -76,6 +85,6 @@ def _price(line: UsageLine, policy: Policy) -> Price:
         output_tokens=line.output_tokens,
         cached_tokens=line.cached_tokens or 0,
         cache_write_tokens=line.cache_write_tokens or 0,
-        used_at=line.used_at,
+        used_at=line.used_at or now,
         policy=policy,
     )

@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from scidex.actors import UnknownActor
 from scidex.core.errors import Refusal
 from scidex.core.names import MAX_NAME, check_name
 from scidex.core.units import MAX_AMOUNT, AmountTooLarge
+from scidex.entities import EntityKey, UnknownEntity
 from scidex.metering.model import (
     RESOURCE_OF,
     HourRow,
@@ -99,6 +102,9 @@ def _is_name(text: str, longest: int = MAX_NAME) -> bool:
 
 
 def _times_plain(moments: Any, context: Context) -> bool:
+    moments = [moment for moment in moments if moment is not None]
+    if not moments:
+        return True
     if set(map(type, moments)) != {datetime} or any(moment.tzinfo is None for moment in moments):
         return False
     try:
@@ -170,13 +176,20 @@ class Rendered:
 
 
 def fingerprint(texts: Iterable[str]) -> str:
-    """SHA-256 of rows as text, in the order of their places, in hexadecimal."""
+    """SHA-256 of texts that follow each other, in hexadecimal."""
     return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
-def render(
-    places: Sequence[int], lines: Sequence[UsageLine], prices: Sequence[Price], *, sums: bool = True
-) -> Rendered:
+def sent(places: Sequence[int], lines: Sequence[UsageLine]) -> str:
+    """The fingerprint of checked lines as they were sent: without the prices and times that are filled in here."""
+    if not lines:
+        return fingerprint(())
+    each = _by_column(lines)
+    moments = [None if moment is None else (moment - _EPOCH) // _MICROSECOND for moment in each.used_at]
+    return fingerprint(map(repr, (list(places), *each._replace(used_at=moments))))
+
+
+def render(places: Sequence[int], lines: Sequence[UsageLine], prices: Sequence[Price]) -> Rendered:
     """Checked lines as the rows that count, numbered by their places, with what they sum to.
 
     Refuses: AmountTooLarge (all together).
@@ -201,16 +214,14 @@ def render(
         f"{place}\t{used}Z\t{amount}\t{event}\t{given}\t{returned}\t{read}\t{written}\t{cost}\t{shared[code]}\n"
         for place, used, amount, event, given, returned, read, written, cost, code in rows
     ]
-    digest = fingerprint(texts)
-    if not sums:
-        return Rendered("", digest, (), ())
     most = max(sum(each.amount), sum(cost or 0 for cost in usd))
     if most > MAX_AMOUNT:
         raise AmountTooLarge(field="the sum of an intake", given=most, unit="parts", largest=MAX_AMOUNT)
-    hours = _hours(moments // _HOUR, np.array(codes, dtype=np.int64), groups, each)
+    code = np.array(codes, dtype=np.int64)
+    hours = _hours(moments // _HOUR, code, groups, each)
     # In the order of time the indexes are written page by page, which is a third of the time of COPY.
     in_time = "".join([texts[place] for place in np.argsort(moments, kind="stable").tolist()])
-    return Rendered(in_time, digest, hours, _charges(hours))
+    return Rendered(in_time, fingerprint(texts), hours, _charges(code, groups, each))
 
 
 def _shared(group: _Group) -> str:
@@ -249,18 +260,22 @@ def _hours(hour: Any, code: Any, groups: list[_Group], each: Any) -> tuple[HourR
     return tuple(HourRow._make((_EPOCH + timedelta(hours=key[0]), *key[1:], *sums[key])) for key in sorted(sums))
 
 
-def _charges(hours: Iterable[HourRow]) -> tuple[IntakeCharge, ...]:
+def _charges(code: Any, groups: list[_Group], each: Any) -> tuple[IntakeCharge, ...]:
+    amount = _numbers(each.amount)
+    unpriced = np.where([usd is None for usd in each.usd], amount, 0)
+    totals = []
+    for column in (amount, _numbers(each.usd), unpriced):
+        total = np.zeros(len(groups), dtype=np.int64)
+        np.add.at(total, code, column)
+        totals.append(total.tolist())
     sums: dict[tuple[str, ...], list[int]] = {}
-    for row in hours:
-        _add(sums, row[1:5], row.amount, row.usd, row.usd_unknown)
+    for group, *parts in zip(groups, *totals, strict=True):
+        _add(sums, group[:4], parts)
     return charges_of(sums)
 
 
-def _add(sums: dict[tuple[str, ...], list[int]], key: tuple[str, ...], amount: int, usd: int, unpriced: int) -> None:
-    entry = sums.setdefault(key, [0, 0, 0])
-    entry[0] += amount
-    entry[1] += usd
-    entry[2] += unpriced
+def _add(sums: dict[tuple[str, ...], list[int]], key: tuple[str, ...], parts: Sequence[int]) -> None:
+    sums[key] = [old + new for old, new in zip(sums.get(key, (0, 0, 0)), parts, strict=True)]
 
 
 def charges_of(sums: Mapping[tuple[str, ...], Sequence[int]]) -> tuple[IntakeCharge, ...]:
@@ -271,8 +286,28 @@ def charges_of(sums: Mapping[tuple[str, ...], Sequence[int]]) -> tuple[IntakeCha
 def add_evidence(sums: dict[tuple[str, ...], list[int]], text: str) -> None:
     """Add one row, as `render` wrote it, to the sums by entity, actor and unit."""
     fields = text.replace("\\\\", "\\").split("\t")
-    unpriced = fields[8] == _NULL
-    _add(sums, tuple(fields[9:13]), int(fields[2]), 0 if unpriced else int(fields[8]), int(unpriced))
+    amount = int(fields[2])
+    _add(sums, tuple(fields[9:13]), (amount, 0, amount) if fields[8] == _NULL else (amount, int(fields[8]), 0))
+
+
+Known = Callable[[set[EntityKey], set[str]], tuple[Collection[EntityKey], Collection[str]]]
+"""Of these artifacts and these actors those that there are."""
+
+
+def _strangers(lines: Sequence[UsageLine], bad: set[int], known: Known) -> list[tuple[int, Refusal]]:
+    """The lines, but for those that are bad already, of an artifact or an actor that nobody registered."""
+    good = [(place, line) for place, line in enumerate(lines) if place not in bad]
+    entities, actors = {line[:2] for _, line in good}, {line.actor for _, line in good}
+    there, present = known(set(map(EntityKey._make, entities)), actors)
+    if entities <= set(there) and actors <= set(present):
+        return []
+    refused: list[tuple[int, Refusal]] = []
+    for place, line in good:
+        if line[:2] not in there:
+            refused.append((place, UnknownEntity(entity_type=line.entity_type, entity_id=line.entity_id)))
+        elif line.actor not in present:
+            refused.append((place, UnknownActor(actor=line.actor)))
+    return refused
 
 
 def prepare(
@@ -281,24 +316,27 @@ def prepare(
     *,
     price: Callable[[UsageLine], Price],
     counted: Callable[[list[str]], Collection[str]],
+    known: Known,
 ) -> Intake:
-    """Check, price, count once and sum the lines.
+    """Check, price, count once and sum the lines; a line without a time is of now.
 
-    `price` is asked for a price that a line does not give; `counted` says which of the ids have counted before.
-    Refuses: AmountTooLarge (all together).
+    `price` is asked for a price that a line does not give; `counted` says which of the ids have counted before, and
+    `known` which artifacts and actors there are. Refuses: AmountTooLarge (all together).
     """
     refused = check_lines(lines, context)
+    refused += _strangers(lines, {place for place, _ in refused}, known)
     bad = {place for place, _ in refused}
     places = [place for place in range(len(lines)) if place not in bad]
     good = [lines[place] for place in places] if bad else lines
+    given = sent(places, good)
+    if any(line.used_at is None for line in good):
+        good = [line if line.used_at is not None else line._replace(used_at=context.now) for line in good]
     prices = [price(line) if line.usd is None else Price(line.usd, line.price_source or "given") for line in good]
     first = first_of_each(good, counted([line.event for line in good if line.event is not None]))
     if len(first) == len(good):
         taken = render(places, good, prices)
-        given = taken.digest
     else:
         taken = render([places[n] for n in first], [good[n] for n in first], [prices[n] for n in first])
-        given = render(places, good, prices, sums=False).digest
     repeated = set(places) - {places[n] for n in first}
     return Intake(
         IntakeUsage(given, len(first), taken.digest, taken.charges),
@@ -306,6 +344,6 @@ def prepare(
         taken.hours,
         tuple(sorted([event for n in first if (event := good[n].event) is not None])),
         tuple({row.hour for row in taken.hours}),
-        tuple(refused),
+        tuple(sorted(refused, key=itemgetter(0))),
         tuple(sorted(repeated)),
     )

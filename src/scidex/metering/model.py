@@ -28,13 +28,14 @@ STORE_BYTES_MAX = 10**18
 class UsageEvent:
     """Something that was used, in parts of its unit, at a time; counted once under its own id `event`.
 
-    Input and output tokens sum to the amount: output includes reasoning, input includes what was read from a cache
-    (`cached_tokens`) and written to it. `usd` is in parts, None where nobody knows the price.
+    Without a time it is of the time of its command. Input and output tokens sum to the amount: output includes
+    reasoning, input includes what was read from a cache (`cached_tokens`) and written to it. `usd` is in parts, None
+    where nobody knows the price.
     """
 
     unit: str
     amount: int
-    used_at: datetime
+    used_at: datetime | None = None
     event: str | None = None
     model: str | None = None
     provider: str | None = None
@@ -124,7 +125,7 @@ class UsageLine(NamedTuple):
     actor: str
     unit: str
     amount: int
-    used_at: datetime
+    used_at: datetime | None = None
     event: str | None = None
     model: str | None = None
     provider: str | None = None
@@ -204,7 +205,7 @@ class Partition(NamedTuple):
 class IntakeCharge(NamedTuple):
     """What an intake used of one unit, for one entity, by one actor: sums of its rows, in parts.
 
-    `unpriced` counts the rows without a price.
+    `unpriced` is what of the amount is in rows without a price.
     """
 
     entity_type: str
@@ -220,8 +221,9 @@ class IntakeCharge(NamedTuple):
 class IntakeUsage:
     """Take in many rows of usage at once: the rows stand beside the journal, which keeps their fingerprint and sums.
 
-    `given` is the SHA-256 of what was sent, `digest` that of the rows that count, without the events that had counted
-    before: so the same file sent again under its key is known by `given`, and all else is gathered.
+    `given` is the SHA-256 of the lines that could be taken, as they were sent; `digest` is that of the rows that count,
+    priced and without the events that had counted before: so the same file sent again under its key is known by
+    `given`, and all else is gathered.
     """
 
     given: str

@@ -33,7 +33,7 @@ from scidex.metering.model import (
     UsageKey,
     UsageRow,
 )
-from scidex.policy import Context
+from scidex.policy import Context, Policy
 
 _PART = 3600 * 10**9
 """Bytes times microseconds in one part of a GB-hour: 10^9 bytes for 3600 s are 10^6 parts."""
@@ -48,7 +48,8 @@ def check_event(event: UsageEvent, context: Context) -> UsageEvent:
     if event.unit not in RESOURCE_OF:
         raise UnknownResource(unit=event.unit, known=", ".join(RESOURCE_OF))
     check_amount(event.amount, UNITS[event.unit])
-    check_time(event.used_at, context)
+    if event.used_at is not None:
+        check_time(event.used_at, context)
     _check_tokens(event)
     _check_names(event)
     if event.usd is None:
@@ -149,7 +150,7 @@ def meter(
         reservation,
         event.unit,
         event.amount,
-        event.used_at,
+        context.now if event.used_at is None else event.used_at,
         event.event,
         event.model,
         event.provider,
@@ -224,3 +225,22 @@ def require_price(price: Price, *, model: str | None, context: Context) -> int:
     if context.policy.unknown_price == "refuse":
         raise PriceUnknown(model=model)
     return 0
+
+
+def unpriced_usd(unit: str, amount: int, policy: Policy) -> int:
+    """The most that LLM tokens without a price can have cost by their tier, in parts of a dollar, rounded up.
+
+    0 for other units, and where the policy leaves unknown prices uncounted.
+
+    >>> unpriced_usd("llm_standard", 1, Policy()), unpriced_usd("llm_batch", 3, Policy())
+    (15, 23)
+    >>> unpriced_usd("cpu_seconds", 1000, Policy())
+    0
+    """
+    tier = RESOURCE_OF[unit][1]
+    if tier is None or policy.unknown_price == "uncounted":
+        return 0
+    # Dollars per million tokens are parts of a dollar per token.
+    rates = policy.tier_usd_per_million
+    numerator, denominator = rates.get(tier, max(rates.values())).as_integer_ratio()
+    return -(-amount * numerator // denominator)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -83,6 +83,12 @@ class Policy(BaseModel):
     )
     unknown_price: Literal["refuse", "uncounted"] = Field(
         default="refuse", description="what to do with a call whose price nobody knows and whose caller states no bound"
+    )
+    tier_usd_per_million: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(
+        default={"reasoning": Decimal(60), "standard": Decimal(15), "batch": Decimal("7.5")},
+        min_length=1,
+        description="the most that a million LLM tokens of a tier may cost, in US dollars, where nobody names the model"
+        " or knows its price, unless unknown prices are uncounted; a tier that is not here costs what the dearest does",
     )
     provider_calls_per_s: dict[str, int] = Field(
         default={"pubmed": 3, "semantic_scholar": 1, "openalex": 10, "crossref": 10},

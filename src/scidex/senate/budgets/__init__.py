@@ -2,10 +2,12 @@
 
 from scidex.senate.budgets.actions import (
     SECONDS,
+    Intake,
     charge,
     expire_due_reservations,
     extend_reservation,
     give_due_notices,
+    intake_usage,
     observe_stored,
     override_limit,
     reserve,
@@ -18,6 +20,7 @@ from scidex.senate.budgets.actions import (
     to_settle,
     void_reservation,
 )
+from scidex.senate.budgets.intake import Taken
 from scidex.senate.budgets.kinds import RESERVE, SETTLE
 from scidex.senate.budgets.model import (
     BUDGET_EVENTS,
@@ -114,6 +117,7 @@ __all__ = [
     "GrantNotIdle",
     "Idle",
     "IdleReceipt",
+    "Intake",
     "Limit",
     "LimitInvalid",
     "LimitKey",
@@ -139,6 +143,7 @@ __all__ = [
     "SetBudget",
     "SetLimit",
     "Settle",
+    "Taken",
     "TooManyEvents",
     "UnknownLimit",
     "UnknownReservation",
@@ -158,6 +163,7 @@ __all__ = [
     "find_reservations",
     "give_due_notices",
     "held_in_limits",
+    "intake_usage",
     "observe_stored",
     "override_limit",
     "reserve",

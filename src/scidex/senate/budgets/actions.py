@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
@@ -14,14 +14,18 @@ from scidex.metering import (
     RESOURCE_OF,
     Price,
     UsageEvent,
+    UsageLine,
     bound_of,
     calls_needed,
+    prepare_intake,
     price_of,
     tier_of,
     tier_of_unit,
     unit_of_tier,
+    write_intake,
 )
 from scidex.policy import Policy, current
+from scidex.senate.budgets.intake import Taken
 from scidex.senate.budgets.model import (
     BudgetSet,
     Charge,
@@ -163,7 +167,7 @@ def _price(tx: Tx, policy: Policy, event: UsageEvent, model: str | None, provide
         output_tokens=event.output_tokens,
         cached_tokens=event.cached_tokens or 0,
         cache_write_tokens=event.cache_write_tokens or 0,
-        used_at=event.used_at,
+        used_at=event.used_at or tx.now,
         policy=policy,
     )
 
@@ -222,6 +226,33 @@ def charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent], key: str 
     TimestampInFuture, TimestampTooOld, BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(to_charge(tx, entity=entity, events=events), tx.actor, key))
+
+
+class Intake(NamedTuple):
+    """What became of lines of usage, which are counted from 0: those refused with why, and those that counted before.
+
+    Under a repeated key nothing was done now, and every line that is not refused is repeated.
+    """
+
+    receipt: Receipt[Taken]
+    refused: tuple[tuple[int, Refusal], ...]
+    repeated: tuple[int, ...]
+
+
+def intake_usage(tx: Tx, *, lines: Sequence[UsageLine], key: str | None = None) -> Intake:
+    """Record many lines of usage, each once, and take what they sum to out of the budgets, whatever there is.
+
+    A line that cannot be taken is refused alone. Lines of other actors need the role operator. Needs a transaction
+    outside pipeline mode. Refuses: IntakeTooLong, AmountTooLarge (all together), PolicyUnreadable, UnknownEntity,
+    UnknownActor, RoleNeeded, BalanceTooLarge, KeyReused.
+    """
+    prepared = prepare_intake(tx, lines)
+    receipt: Receipt[Taken] = perform_one(tx, Request(prepared.command, tx.actor, key))
+    if not receipt.repeated:
+        write_intake(tx, number=receipt.number, prepared=prepared)
+        return Intake(receipt, prepared.refused, prepared.repeated)
+    refused = {place for place, _ in prepared.refused}
+    return Intake(receipt, prepared.refused, tuple(place for place in range(len(lines)) if place not in refused))
 
 
 def observe_stored(

@@ -10,9 +10,9 @@ from scidex.core.machine import Kind, Look, State, Whole, declare
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.resource_allocator import budget_account, pool_account, spent_account
 from scidex.ledger import ACCOUNTS, AccountKey
-from scidex.metering import EVENTS, STORES, USAGE, StoreKey, UsageEvent
+from scidex.metering import EVENTS, INTAKE_GATHERED, STORES, USAGE, IntakeUsage, StoreKey, UsageEvent
 from scidex.policy import HOUSE
-from scidex.senate.budgets import admission, grants, limits, rules
+from scidex.senate.budgets import admission, grants, intake, limits, rules
 from scidex.senate.budgets.model import (
     BUDGET_EVENTS,
     BUDGETS,
@@ -119,6 +119,27 @@ def _actor_ending(command: Ending, actor: str, state: State) -> tuple[Look, ...]
     return (Look(actor),) if found is not None and actor not in (found.actor, HOUSE) else ()
 
 
+def _entities_taken_in(command: IntakeUsage, actor: str, state: State) -> set[EntityKey]:
+    return {EntityKey(charge.entity_type, charge.entity_id) for charge in command.charges}
+
+
+def _limits_taken_in(command: IntakeUsage, actor: str, state: State) -> Iterable[LimitKey]:
+    for charge in command.charges:
+        entity = EntityKey(charge.entity_type, charge.entity_id)
+        yield from limits.limit_keys(entity, charge.actor, (charge.unit, "usd"))
+
+
+def _accounts_taken_in(command: IntakeUsage, actor: str, state: State) -> Iterable[AccountKey]:
+    for charge in command.charges:
+        entity = EntityKey(charge.entity_type, charge.entity_id)
+        for unit in (charge.unit, "usd"):
+            yield from (budget_account(entity, unit), spent_account(entity, unit))
+
+
+def _actors_taken_in(command: IntakeUsage, actor: str, state: State) -> set[Look]:
+    return {Look(actor), *(Look(charge.actor) for charge in command.charges)}
+
+
 def _nothing(command: Any, actor: str, state: State) -> tuple[()]:
     return ()
 
@@ -223,6 +244,23 @@ OBSERVE = declare(
             BUDGET_EVENTS: _nothing,
             ACTORS: _asking,
         },
+    )
+)
+INTAKE = declare(
+    Kind(
+        "usage.intake",
+        IntakeUsage,
+        intake.Taken,
+        intake.take_in,
+        {
+            ENTITIES: _entities_taken_in,
+            BUDGETS: _entities_taken_in,
+            LIMITS: _limits_taken_in,
+            ACCOUNTS: _accounts_taken_in,
+            BUDGET_EVENTS: _nothing,
+            ACTORS: _actors_taken_in,
+        },
+        gathered=INTAKE_GATHERED,
     )
 )
 VOID = declare(Kind("budget.void", VoidReservation, ReservationReceipt, rules.void, _ENDING))

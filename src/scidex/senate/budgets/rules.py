@@ -71,7 +71,7 @@ def settle(state: State, command: Settle, context: Context) -> Charged:
         _release(state, found)
     in_usd = any(unit == "usd" for unit, _ in found.amounts)
     charged = metered.charged(in_usd)
-    debts = _spend(state, context, found.entity, charged, events)
+    debts = spend(state, context, found.entity, charged, events)
     held = {} if expired else held_in_limits(found)
     _count(state, context, found.entity, found.actor, metered, held, events)
     late = expired or context.now >= found.expires_at
@@ -114,7 +114,7 @@ def _charge(state: State, command: Charge, context: Context) -> Charged:
     metered = _metered(state, command, context, command.entity, None)
     events: list[BudgetEvent] = []
     charged = metered.charged(budget.usd_binds)
-    debts = _spend(state, context, command.entity, charged, events)
+    debts = spend(state, context, command.entity, charged, events)
     _count(state, context, command.entity, context.actor, metered, {}, events)
     warnings = record_events(state, events) if events else ()
     return Charged(None, charged, metered.usd, charged, debts, False, metered.repeated, warnings)
@@ -175,7 +175,7 @@ def _completed(event: UsageEvent, reservation: Reservation | None, price: Price 
     return replace(event, **facts) if facts else event
 
 
-def _spend(state: State, context: Context, entity: EntityKey, used: Amounts, events: list[BudgetEvent]) -> Amounts:
+def spend(state: State, context: Context, entity: EntityKey, used: Amounts, events: list[BudgetEvent]) -> Amounts:
     """Move what was used into the artifact's sink; the units in which its budget is now in debt, and by how much."""
     debts = []
     for unit, amount in used:
