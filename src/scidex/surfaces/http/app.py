@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from scidex.economy import Economy
-from scidex.surfaces.http import bounties, budgets, ledger, markets, registry, system
+from scidex.surfaces.http import batch, bounties, budgets, ledger, markets, registry, system
 from scidex.surfaces.http.edge import Edge
 from scidex.surfaces.http.problems import MEDIA_TYPE, Problem, add_handlers
-from scidex.views import Known
+from scidex.views import LINES, Known
 
 DESCRIPTION = """\
 The economy of a fleet of research agents: markets price ideas, prices become claims on compute, a finite pool is
@@ -40,6 +40,7 @@ TAGS = [
     {"name": "bounties", "description": "tokens in escrow for progress on an artifact"},
     {"name": "budgets", "description": "what capital claims, how pools are shared, what was spent"},
     {"name": "ledger", "description": "accounts, transfers, holds, issue and retirement"},
+    {"name": "batches", "description": "many commands in one request, a line each"},
     {"name": "registry", "description": "who acts and what is researched"},
     {"name": "system", "description": "health, version, policy"},
 ]
@@ -79,7 +80,7 @@ def create_app(economy: Economy) -> FastAPI:
     app.state.economy, app.state.known = economy, Known()
     add_handlers(app)
     app.add_middleware(Edge)
-    for topic in (markets, bounties, budgets, ledger, registry, system):
+    for topic in (markets, bounties, budgets, ledger, batch, registry, system):
         app.include_router(topic.router)
     app.openapi = _description_of(app)  # type: ignore[method-assign]
     return app
@@ -111,6 +112,7 @@ def _description_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
 def _mend(description: dict[str, Any]) -> None:
     schemas = description["components"]["schemas"]
     schemas["Problem"] = Problem.model_json_schema()
+    schemas.update(batch.schemas_of(LINES))
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for schema in schemas.values():
@@ -121,7 +123,8 @@ def _mend(description: dict[str, Any]) -> None:
         for operation in path.values():
             operation["responses"].pop("422", None)
             for content in operation.get("requestBody", {}).get("content", {}).values():
-                content["example"] = _example_of(content["schema"], schemas)
+                if "example" not in content:
+                    content["example"] = _example_of(content["schema"], schemas)
 
 
 def _example_of(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:

@@ -12,7 +12,16 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scidex.surfaces.http.problems import MAX_BODY_BYTES, OriginForeign, internal_response, refusal_response
+from scidex.core.errors import Refusal
+from scidex.surfaces.http.problems import (
+    BATCHES,
+    MAX_BATCHES,
+    BatchesBusy,
+    OriginForeign,
+    internal_response,
+    largest_body,
+    refusal_response,
+)
 
 log = structlog.get_logger("scidex.http")
 _SANE_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
@@ -23,6 +32,7 @@ class Edge:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._batches = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever is raised inside becomes an answer, not a broken connection."""
@@ -45,28 +55,40 @@ class Edge:
             await send(message)
 
         try:
-            if _foreign(scope, headers):
-                refused = OriginForeign(origin=headers["origin"][:100])
-                await refusal_response(scope, refused)(scope, receive, send_marked)
-                return
-            await self._app(scope, _limited(headers, receive), send_marked)
+            await self._admitted(scope, headers, receive, send_marked)
         except Exception:
             if started:
                 raise
             log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
             await internal_response(scope, request_id)(scope, receive, send_marked)
 
+    async def _admitted(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        refused: Refusal | None = None
+        batch = scope["path"] in BATCHES
+        if _foreign(scope, headers):
+            refused = OriginForeign(origin=headers["origin"][:100])
+        elif batch and self._batches >= MAX_BATCHES:
+            refused = BatchesBusy(batches=self._batches)
+        if refused is not None:
+            await refusal_response(scope, refused)(scope, receive, send)
+            return
+        self._batches += batch
+        try:
+            await self._app(scope, _limited(headers, receive, largest_body(scope)), send)
+        finally:
+            self._batches -= batch
 
-def _limited(headers: Headers, receive: Receive) -> Receive:
+
+def _limited(headers: Headers, receive: Receive, largest: int) -> Receive:
     """The same body, as far as it is not too large."""
     declared, seen = headers.get("content-length", ""), 0
     declared_bytes = int(declared[:20]) if declared.isdecimal() else 0
 
     async def limited() -> Message:
         nonlocal seen
-        message: Message = {} if declared_bytes > MAX_BODY_BYTES else await receive()
+        message: Message = {} if declared_bytes > largest else await receive()
         seen += len(message.get("body", b""))
-        if max(seen, declared_bytes) > MAX_BODY_BYTES:
+        if max(seen, declared_bytes) > largest:
             raise HTTPException(413)
         return message
 

@@ -15,11 +15,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from scidex.core.errors import FAMILIES, Forbidden, Invalid, Missing, Refusal, Refused
+from scidex.core.errors import FAMILIES, Busy, Forbidden, Invalid, Missing, Refusal, Refused
 from scidex.views import explained, facts_of
 
 MEDIA_TYPE = "application/problem+json"
 MAX_BODY_BYTES = 2**20
+BATCHES = ("/api/batch", "/api/economics/usage/batch")
+MAX_BATCH_BYTES = 2**26
+MAX_BATCHES = 8
+"""Batches that may be under way at once, each of which may be in memory whole."""
 
 
 class RequestInvalid(Invalid):
@@ -30,6 +34,10 @@ class BodyTooLarge(Invalid):
     """The body is larger than {largest} bytes; send less at once."""
 
     status = 413
+
+
+class BatchesBusy(Busy):
+    """{batches} batches are under way already; nothing happened, try again in a second with the same key."""
 
 
 class RouteUnknown(Missing):
@@ -82,6 +90,11 @@ class Problem(BaseModel):
     detail: str = Field(description="what is wrong and what to do, for people")
     instance: str = Field(description="the path of the request")
     facts: dict[str, Any] = Field(description="the same for programs")
+
+
+def largest_body(scope: Scope) -> int:
+    """The most bytes that the body of this request may have."""
+    return MAX_BATCH_BYTES if scope["path"] in BATCHES else MAX_BODY_BYTES
 
 
 def refusal_response(scope: Scope, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
@@ -149,7 +162,7 @@ def _named(request: Request, error: HTTPException) -> Refusal:
         case 405:
             return MethodNotAllowed(path=path, method=request.method)
         case 413:
-            return BodyTooLarge(largest=MAX_BODY_BYTES)
+            return BodyTooLarge(largest=largest_body(request.scope))
     # What the framework says here in all cases is that the body could not be parsed, not why.
     return RequestInvalid(problem="the body is nested too deeply, or has a number of thousands of digits")
 
