@@ -18,7 +18,7 @@ from bench.measure import Bench, Measure
 from bench.report import Report
 from bench.run import Run, groups
 
-SECONDS = {"quick": 1.0, "full": 3.0}
+SECONDS = {"quick": 1.0, "full": 2.0}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -79,7 +79,7 @@ class Run:
             self._progress.remove_task(task)
         shown = ", ".join(f"{key} {value:,.6g}" for key, value in found.items())
         took = f"({time.monotonic() - began:.0f} s)"
-        self._progress.console.print(f"{measure.name}: {shown} {took}", highlight=False, markup=False)
+        self._progress.console.print(f"{measure.name}: {shown} {took}", highlight=False, markup=False, soft_wrap=True)
         if measure.name in YARDSTICKS:
             for key in measure.figures:
                 self._rounds[measure.name, key].append(Round(found[key]))

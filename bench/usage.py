@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 
@@ -99,7 +100,7 @@ def main() -> None:
                 number = turn * 10_000_000
                 raw.append(copy_in(connection, made(turn), number))
                 lines = made(turn + 100)
-                ours.append(timed(lambda lines=lines, number=number: take_in(connection, lines, number + 5_000_000)))
+                ours.append(timed(partial(take_in, connection, lines, number + 5_000_000)))
     report = {
         "rows": ROWS,
         "rows_per_transaction": CHUNK,
