@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from threading import Lock
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 from scidex.actors import RegisterActor
 from scidex.core.clock import Clock, system_clock
@@ -15,6 +17,7 @@ from scidex.core.default import OpenDatabase
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request, perform
 from scidex.core.migrations import check_schema
+from scidex.core.names import MAX_NAME, check_name
 from scidex.core.seal import seal
 from scidex.core.settings import Settings, load_settings
 from scidex.economy.batcher import Batcher
@@ -22,10 +25,28 @@ from scidex.economy.spend import Spend, Terms
 from scidex.entities import EntityKey
 from scidex.exchange.bounties import expire_due_bounties
 from scidex.ledger import expire_due_holds
+from scidex.metering import UsageLine, open_coming_months
 from scidex.policy import HOUSE, EnactPolicy, Policy, has_any
-from scidex.senate.budgets import expire_due_reservations, give_due_notices, return_due_grants
+from scidex.senate.budgets import (
+    Taken,
+    expire_due_reservations,
+    give_due_notices,
+    intake_usage,
+    return_due_grants,
+)
 
 Outcome = TypeVar("Outcome")
+INTAKE_CHUNK = 10_000
+"""Lines of usage that one transaction takes in. A key is of a chunk, so another size makes other keys."""
+
+
+class IntakeReport(NamedTuple):
+    """What became of lines of usage, which are counted from 0: one receipt for each chunk, the lines refused with why,
+    and those that counted before."""
+
+    receipts: tuple[Receipt[Taken], ...]
+    refused: tuple[tuple[int, Refusal], ...]
+    repeated: tuple[int, ...]
 
 
 class Economy:
@@ -92,6 +113,37 @@ class Economy:
 
         return self.run(work)
 
+    def intake(
+        self,
+        lines: Iterable[UsageLine],
+        *,
+        actor: str | None = None,
+        key: str | None = None,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> IntakeReport:
+        """Take in lines of usage in chunks, each a transaction of its own; `progress` hears how many lines are done.
+
+        Lines that cannot be taken are refused alone. If a chunk fails, those before it stay: give the same lines again
+        under the same key, and what was taken in is not taken in twice. Refuses: NameInvalid, AmountTooLarge,
+        RoleNeeded, UnknownActor, BalanceTooLarge, KeyReused, and what `run` refuses.
+        """
+        if key is not None:
+            check_name(key, "idempotency key", longest=MAX_NAME - 10)
+        receipts: list[Receipt[Taken]] = []
+        refused: list[tuple[int, Refusal]] = []
+        repeated: list[int] = []
+        rest = iter(lines)
+        done = 0
+        while chunk := list(islice(rest, INTAKE_CHUNK)):
+            work = partial(intake_usage, lines=chunk, key=None if key is None else f"{key} {len(receipts) + 1}")
+            found = self.database.run(work, actor=actor or self.settings.actor, pipelined=False)
+            receipts.append(found.receipt)
+            refused += ((done + place, refusal) for place, refusal in found.refused)
+            repeated += (done + place for place in found.repeated)
+            done += len(chunk)
+            progress(done)
+        return IntakeReport(tuple(receipts), tuple(refused), tuple(repeated))
+
     @property
     def batcher(self) -> Batcher:
         """Where commands of many callers are gathered; its threads start with the first use."""
@@ -127,14 +179,19 @@ class Economy:
         return sealed
 
     def expire_due(self) -> int:
-        """End every hold, reservation, bounty and idle grant whose time is over; how many that were."""
+        """End every hold, reservation and bounty whose time is over; how many that were."""
         sweeps: tuple[Callable[[Tx], Sequence[Receipt[Any]]], ...] = (
             expire_due_holds,
             expire_due_reservations,
             expire_due_bounties,
-            give_due_notices,
-            return_due_grants,
         )
+        return sum(len(self.run(sweep, actor=HOUSE)) for sweep in sweeps)
+
+    def tend(self) -> int:
+        """What is enough once an hour: give idle grants their notice, return those whose notice has run out, and make
+        ready for the usage of the coming month; how many grants that were."""
+        self.run(open_coming_months, actor=HOUSE)
+        sweeps: tuple[Callable[[Tx], Sequence[Receipt[Any]]], ...] = (give_due_notices, return_due_grants)
         return sum(len(self.run(sweep, actor=HOUSE)) for sweep in sweeps)
 
     def check(self) -> None:

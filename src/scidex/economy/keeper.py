@@ -1,7 +1,8 @@
-"""The background work of a server: seals blocks, ends what is due, brings a dead embedded server back."""
+"""The background work of a server: seals blocks, ends what is due, tends the budgets, brings a dead server back."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 
@@ -11,11 +12,12 @@ from scidex.core.db import DatabaseDown
 from scidex.core.errors import Refusal
 from scidex.economy.economy import Economy
 
+TEND_EVERY_S = 3600
 log = structlog.get_logger("scidex")
 
 
 class Keeper:
-    """The background thread of a server: seals blocks, ends what is due."""
+    """The background thread of a server: seals blocks, ends what is due, and once an hour tends what is slow."""
 
     def __init__(self, economy: Economy) -> None:
         self._economy = economy
@@ -32,19 +34,25 @@ class Keeper:
         self._thread.join()
 
     def _keep(self) -> None:
+        tend_at = time.monotonic()
         while not self._stopping.wait(self._economy.settings.seal_every_s):
             for chore in (self._economy.expire_due, self._economy.seal):
                 self._do(chore)
+            if time.monotonic() >= tend_at and self._do(self._economy.tend):
+                tend_at = time.monotonic() + TEND_EVERY_S
 
-    def _do(self, chore: Callable[[], int]) -> None:
+    def _do(self, chore: Callable[[], int]) -> bool:
+        """Whether it was done."""
         try:
             chore()
+            return True
         except Refusal as refusal:
             log.warning("keeper waits", code=refusal.code, reason=str(refusal))
             if isinstance(refusal, DatabaseDown):
                 self._revive()
         except Exception:
             log.exception("keeper failed")
+        return False
 
     def _revive(self) -> None:
         try:

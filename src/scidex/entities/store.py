@@ -38,7 +38,7 @@ def scan_entities(tx: Tx) -> Iterator[tuple[EntityKey, Entity]]:
 
 def find_known(tx: Tx, keys: Collection[EntityKey]) -> set[EntityKey]:
     """Those of these entities that there are."""
-    return {key for key, _ in load_entities(tx, keys)}
+    return {key for key, _ in load_entities(tx, keys)} if keys else set()
 
 
 def find_entity(tx: Tx, *, entity_id: str, entity_type: str | None = None) -> Entity:

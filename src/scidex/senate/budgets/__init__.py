@@ -2,7 +2,7 @@
 
 from scidex.senate.budgets.actions import (
     SECONDS,
-    Intake,
+    IntakeAnswer,
     charge,
     expire_due_reservations,
     extend_reservation,
@@ -117,7 +117,7 @@ __all__ = [
     "GrantNotIdle",
     "Idle",
     "IdleReceipt",
-    "Intake",
+    "IntakeAnswer",
     "Limit",
     "LimitInvalid",
     "LimitKey",

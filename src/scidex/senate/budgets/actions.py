@@ -228,7 +228,7 @@ def charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent], key: str 
     return perform_one(tx, Request(to_charge(tx, entity=entity, events=events), tx.actor, key))
 
 
-class Intake(NamedTuple):
+class IntakeAnswer(NamedTuple):
     """What became of lines of usage, which are counted from 0: those refused with why, and those that counted before.
 
     Under a repeated key nothing was done now, and every line that is not refused is repeated.
@@ -239,7 +239,7 @@ class Intake(NamedTuple):
     repeated: tuple[int, ...]
 
 
-def intake_usage(tx: Tx, *, lines: Sequence[UsageLine], key: str | None = None) -> Intake:
+def intake_usage(tx: Tx, *, lines: Sequence[UsageLine], key: str | None = None) -> IntakeAnswer:
     """Record many lines of usage, each once, and take what they sum to out of the budgets, whatever there is.
 
     A line that cannot be taken is refused alone. Lines of other actors need the role operator. Needs a transaction
@@ -250,9 +250,10 @@ def intake_usage(tx: Tx, *, lines: Sequence[UsageLine], key: str | None = None) 
     receipt: Receipt[Taken] = perform_one(tx, Request(prepared.command, tx.actor, key))
     if not receipt.repeated:
         write_intake(tx, number=receipt.number, prepared=prepared)
-        return Intake(receipt, prepared.refused, prepared.repeated)
+        return IntakeAnswer(receipt, prepared.refused, prepared.repeated)
     refused = {place for place, _ in prepared.refused}
-    return Intake(receipt, prepared.refused, tuple(place for place in range(len(lines)) if place not in refused))
+    repeated = tuple(place for place in range(len(lines)) if place not in refused)
+    return IntakeAnswer(receipt, prepared.refused, repeated)
 
 
 def observe_stored(
