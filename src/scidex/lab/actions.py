@@ -23,7 +23,7 @@ SELECT (SELECT count(*) FROM journal),
 def audit(tx: Tx, *, most: int = 100, progress: Callable[[int], None] = lambda done: None) -> AuditReport:
     """Check every invariant, the hash chain, and every table against the journal run again in memory.
 
-    Runs on one moment of the database (a repeatable read) and changes nothing. `progress` is told the number of
+    Runs on one moment of the database (a repeatable read), outside pipeline mode, and changes nothing. `progress` is told the number of
     journal rows done; the report lists at most `most` findings and counts all.
     """
     started = time.perf_counter()
@@ -65,6 +65,7 @@ def _findings(
         checks.check_holds(tables),
         checks.check_markets(tables),
         checks.check_bounties(tables),
+        checks.check_usage(tx),
         checks.check_sealed(tx),
         checks.replay_journal(tx, world, progress),
         checks.compare_tables(world, tables),
