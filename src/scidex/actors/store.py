@@ -9,22 +9,22 @@ from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 
 
-def load_actors(tx: Tx, names: Collection[str]) -> list[tuple[str, Actor]]:
+def load_actors(tx: Tx, names: Collection[str]) -> Iterator[tuple[str, Actor]]:
     """Actors by name, locked in name order."""
-    rows = tx.execute(
+    rows = tx.each(
         "SELECT name, sort, roles, registered_at FROM actor WHERE name = ANY(%s) ORDER BY name FOR NO KEY UPDATE",
         [list(names)],
     )
-    return [(row[0], _actor(*row)) for row in rows]
+    return ((row[0], _actor(*row)) for row in rows)
 
 
-def look_at_actors(tx: Tx, names: Collection[str]) -> list[tuple[str, Actor]]:
+def look_at_actors(tx: Tx, names: Collection[str]) -> Iterator[tuple[str, Actor]]:
     """Actors by name, kept from changing: shared, because many commands look at one actor's roles at once."""
-    rows = tx.execute(
+    rows = tx.each(
         "SELECT name, sort, roles, registered_at FROM actor WHERE name = ANY(%s) ORDER BY name FOR SHARE",
         [list(names)],
     )
-    return [(row[0], _actor(*row)) for row in rows]
+    return ((row[0], _actor(*row)) for row in rows)
 
 
 def insert_actors(tx: Tx, rows: Mapping[str, Actor]) -> None:

@@ -59,8 +59,8 @@ CREATE TABLE IF NOT EXISTS budget_reservation (
   CHECK (state = 'settled' OR (cardinality(used_units) = 0 AND used_usd = 0))
 ) WITH (fillfactor = 80);
 CREATE INDEX IF NOT EXISTS budget_reservation_due ON budget_reservation (expires_at) WHERE state = 'open';
-CREATE INDEX IF NOT EXISTS budget_reservation_entity ON budget_reservation (entity_type, entity_id)
-  WHERE state = 'open';
+-- Open reservations are few: those of one artifact are found among the open ones. An index on the artifact would be
+-- written twice for every reservation.
 
 CREATE TABLE IF NOT EXISTS budget_limit (
   scope text NOT NULL CHECK (scope IN ('fleet', 'actor', 'provider', 'entity')),

@@ -20,13 +20,13 @@ def _bounty(row: Sequence[Any]) -> Bounty:
     return Bounty(row[0], EntityKey(row[1], row[2]), *row[3:])
 
 
-def load_bounties(tx: Tx, names: Collection[str]) -> list[tuple[str, Bounty]]:
+def load_bounties(tx: Tx, names: Collection[str]) -> Iterator[tuple[str, Bounty]]:
     """Bounties by id, locked in id order."""
-    rows = tx.execute(
+    rows = tx.each(
         f"SELECT {_BOUNTY} FROM bounty WHERE bounty = ANY(%s) ORDER BY bounty FOR NO KEY UPDATE",
         [list(names)],
     )
-    return [(row[0], _bounty(row)) for row in rows]
+    return ((row[0], _bounty(row)) for row in rows)
 
 
 def insert_bounties(tx: Tx, rows: Mapping[str, Bounty]) -> None:

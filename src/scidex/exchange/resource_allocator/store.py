@@ -26,14 +26,14 @@ _ALLOCATION = (
 )
 
 
-def load_cycles(tx: Tx, keys: Collection[CycleKey]) -> list[tuple[CycleKey, Cycle]]:
+def load_cycles(tx: Tx, keys: Collection[CycleKey]) -> Iterator[tuple[CycleKey, Cycle]]:
     """Sharings by pool, unit and cycle; they never change once they are there."""
-    rows = tx.execute(
+    rows = tx.each(
         f"SELECT {_CYCLE} FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (pool, unit, cycle)"
         " JOIN allocation_cycle USING (pool, unit, cycle)",
         columns(keys),
     )
-    return [(CycleKey(*row[:3]), Cycle._make(row)) for row in rows]
+    return ((CycleKey(*row[:3]), Cycle._make(row)) for row in rows)
 
 
 def insert_cycles(tx: Tx, rows: Mapping[CycleKey, Cycle]) -> None:
