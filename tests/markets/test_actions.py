@@ -50,6 +50,13 @@ def test_a_quote_tells_what_the_order_then_does(town):
     assert (told.paid, told.prices, told.redeemed) == (done.paid, done.prices, done.redeemed)
 
 
+def test_a_trade_changes_these_five_facts_of_a_market_and_no_other(town):
+    before = find_market(town.tx, town.market("m"))
+    after = before.after_trade((3, 4), (5, 6), 7, town.tx.now + timedelta(1))
+    expected = {"shares": (3, 4), "prices": (5, 6), "at_risk": 7, "trades": 1, "moved_at": town.tx.now + timedelta(1)}
+    assert after == before._replace(**expected)
+
+
 def test_a_trade_against_ones_own_position_sells_it_back_first(town):
     town.actor("alice"), town.market("m")
     first = place_order(town.as_actor("alice"), market="m", outcome="no", shares=10 * T).result

@@ -219,7 +219,7 @@ def test_shares_bought_are_the_most_that_the_spend_covers() -> None:
             logits = logits_of(q, b, offsets)
             assert true_cost(logits, b, outcome, bought) <= spend, case
             assert true_cost(logits, b, outcome, bought + 1) > spend, case
-        assert lmsr.charge(q, b, offsets, outcome, bought) <= spend
+        assert lmsr.charge(q, b, offsets, outcome, bought) == spend
 
 
 def test_prices_are_exactly_the_nearest_and_the_first_largest_takes_the_rest() -> None:
@@ -352,6 +352,18 @@ def test_ordinary_trades_are_decided_in_doubles(monkeypatch: pytest.MonkeyPatch)
         lmsr.payout(q, b, (0, 0), 1, rng.randrange(TOKEN, b))
         lmsr.shares_bought(q, b, (0, 0), 0, rng.randrange(TOKEN, b))
     assert decisions[0] <= 30
+
+
+def test_ordinary_prices_are_decided_in_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    decisions = count_decisions(monkeypatch)
+    rng = random.Random(20)
+    b = 100 * TOKEN
+    for _ in range(10_000):
+        lmsr.prices_of((rng.randrange(3 * b), rng.randrange(3 * b)), b, (0, 0))
+    assert decisions[0] <= 25
+    for _ in range(10_000):
+        lmsr.prices_of([rng.randrange(3 * b) for _ in range(4)], b, (0, 0, 0, 0))
+    assert decisions[0] <= 100
 
 
 @pytest.mark.parametrize("ulps", [(2,), (-2,), (-2, 2)])
@@ -527,10 +539,10 @@ def test_prices_sum_to_one_and_none_is_negative(market: Market) -> None:
 
 @settings(max_examples=1000, deadline=None, database=None)
 @given(market=markets(), spend=amounts)
-def test_shares_bought_cost_at_most_the_spend_and_one_more_would_cost_more(market: Market, spend: int) -> None:
+def test_shares_bought_are_charged_the_spend_itself_and_one_more_would_cost_more(market: Market, spend: int) -> None:
     q, b, offsets, outcome = market
     shares = lmsr.shares_bought(q, b, offsets, outcome, spend)
-    assert lmsr.charge(q, b, offsets, outcome, shares) <= spend
+    assert lmsr.charge(q, b, offsets, outcome, shares) == spend
     assert lmsr.charge(q, b, offsets, outcome, shares + 1) > spend
 
 

@@ -29,13 +29,10 @@ from scidex.exchange.markets.model import (
     Settled,
     Traded,
     VoidMarket,
+    collateral_of,
 )
 from scidex.exchange.markets.store import find_market, find_position
 from scidex.ledger import ACCOUNTS, AccountKey, wallet_of
-
-
-def _collateral(market: str) -> AccountKey:
-    return AccountKey(f"market:{market}", "collateral", "token")
 
 
 def _markets_to_open(command: OpenMarket, actor: str, state: State) -> list[str]:
@@ -48,7 +45,7 @@ def _accounts_to_settle(command: ResolveMarket | VoidMarket, actor: str, state: 
     if market is None:
         return []
     owners = [wallet_of(key.owner) for key, _ in state.whole(POSITIONS, command.market)]
-    return [_collateral(command.market), AccountKey(market.funder, "wallet", "token"), *owners]
+    return [collateral_of(command.market), AccountKey(market.funder, "wallet", "token"), *owners]
 
 
 _SETTLING: dict[Any, Any] = {
@@ -68,7 +65,7 @@ OPEN = declare(
             LISTINGS: lambda command, actor, state: (command.artifact,),
             MARKETS: _markets_to_open,
             ENTITIES: lambda command, actor, state: (command.artifact,),
-            ACCOUNTS: lambda command, actor, state: (wallet_of(actor), _collateral(command.market)),
+            ACCOUNTS: lambda command, actor, state: (wallet_of(actor), collateral_of(command.market)),
         },
     )
 )
@@ -81,7 +78,7 @@ ORDER = declare(
         {
             MARKETS: lambda command, actor, state: (command.market,),
             POSITIONS: lambda command, actor, state: (PositionKey(command.market, actor),),
-            ACCOUNTS: lambda command, actor, state: (wallet_of(actor), _collateral(command.market)),
+            ACCOUNTS: lambda command, actor, state: (wallet_of(actor), collateral_of(command.market)),
         },
     )
 )
@@ -160,7 +157,7 @@ def place_order(
 ) -> Receipt[Traded]:
     """Buy by shares or by spend, or sell shares, all in parts, at an average price no worse than the limit (10^-12).
 
-    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall,
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid,
     AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares, UnknownAccount,
     InsufficientFunds, BalanceTooLarge, KeyReused.
     """
@@ -180,7 +177,7 @@ def quote(
 ) -> Fill:
     """What the same order would do now, without trading; the funds of the actor are not looked at.
 
-    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall,
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid,
     AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares.
     """
     found = find_market(tx, market)

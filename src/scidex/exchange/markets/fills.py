@@ -12,7 +12,6 @@ from scidex.exchange.markets.model import (
     Market,
     Order,
     OrderSizeInvalid,
-    OrderTooSmall,
     Position,
     PriceMoved,
     SideInvalid,
@@ -41,18 +40,22 @@ def fill_of(market: Market, position: Position, order: Order) -> Fill:
     A purchase of D shares of one outcome by somebody who holds x <= D of every other first sells those back. That
     moves the price exactly as buying outright, and x shares of every outcome are worth x tokens, so the net price is
     charge(D) - x with a single rounding. A spend says how large the push is: the shares that it buys outright.
-    Refuses: UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall, AmountNotPositive, AmountTooLarge,
+    Refuses: UnknownOutcome, SideInvalid, OrderSizeInvalid, AmountNotPositive, AmountTooLarge,
     LimitPriceInvalid, PriceMoved, InsufficientShares.
     """
-    if order.outcome not in market.outcomes:
-        raise UnknownOutcome(market=market.market, outcome=order.outcome, known=", ".join(market.outcomes)[:200])
-    if order.side not in ("buy", "sell"):
-        raise SideInvalid(side=order.side)
-    if order.limit_price is not None and not 0 <= order.limit_price <= lmsr.PRICE_ONE:
-        raise LimitPriceInvalid(given=f"{brief(order.limit_price)} of 10^-12")
-    which = market.outcomes.index(order.outcome)
-    fill = _buy(market, position, order, which) if order.side == "buy" else _sell(market, position, order, which)
-    _check_limit(order, fill)
+    side, limit = order.side, order.limit_price
+    try:
+        which = market.outcomes.index(order.outcome)
+    except ValueError:
+        known = ", ".join(market.outcomes)[:200]
+        raise UnknownOutcome(market=market.market, outcome=order.outcome, known=known) from None
+    if side not in ("buy", "sell"):
+        raise SideInvalid(side=side)
+    if limit is not None and not 0 <= limit <= lmsr.PRICE_ONE:
+        raise LimitPriceInvalid(given=f"{brief(limit)} of 10^-12")
+    fill = _buy(market, position, order, which) if side == "buy" else _sell(market, position, order, which)
+    if limit is not None:
+        _check_limit(side, limit, fill)
     return fill
 
 
@@ -64,39 +67,49 @@ def empty_position(market: Market, owner: str) -> Position:
 
 def position_after(market: Market, position: Position, which: int, fill: Fill) -> Position:
     """The trader's position once the order for this outcome is filled; costs are rounded down."""
-    changes = zip(position.shares, market.shares, fill.outstanding, strict=True)
-    shares = tuple(held + after - before for held, before, after in changes)
-    # What was sold, or sold back, takes its share of the cost along; what was bought and kept brings its own.
-    cost = [
-        paid if left >= held else paid * left // held
-        for paid, held, left in zip(position.cost, position.shares, shares, strict=True)
-    ]
-    bought = fill.paid + fill.redeemed  # the whole charge of a purchase; a sale brings no cost
-    if bought > 0:
-        cost[which] += bought * (fill.shares - fill.redeemed) // fill.shares
-    paid = position.paid + fill.paid
+    redeemed = fill.redeemed
+    pushed = fill.outstanding[which] - market.shares[which] + redeemed
+    shares = _moved(position.shares, which, pushed, redeemed)
+    cost = list(position.cost)
+    if pushed > 0 and not redeemed:
+        cost[which] += fill.gross
+    else:
+        # What was sold, or sold back, takes its share of the cost along; what was bought and kept brings its own.
+        for outcome, (held, left) in enumerate(zip(position.shares, shares, strict=True)):
+            if left < held:
+                cost[outcome] = cost[outcome] * left // held
+        if pushed > 0:
+            cost[which] += fill.gross * (pushed - redeemed) // pushed
     at_risk = max(0, sum(cost) - min(shares))
-    return position._replace(shares=shares, cost=tuple(cost), paid=paid, at_risk=at_risk)
+    name, owner, _, _, paid, _, payout = position
+    return Position(name, owner, shares, tuple(cost), paid + fill.paid, at_risk, payout)
+
+
+def _moved(held: tuple[int, ...], which: int, pushed: int, redeemed: int) -> tuple[int, ...]:
+    """Shares per outcome after `pushed` more of one, of which `redeemed` complete sets are sold back."""
+    after = [parts - redeemed for parts in held] if redeemed else list(held)
+    after[which] += pushed
+    return tuple(after)
 
 
 def _buy(market: Market, position: Position, order: Order, which: int) -> Fill:
-    curve = (market.shares, market.liquidity, market.offsets)
+    held, liquidity, offsets = market.shares, market.liquidity, market.offsets
     if (order.shares is None) == (order.spend is None):
         raise OrderSizeInvalid()
-    if order.shares is not None:
-        shares = check_amount(order.shares, field="shares")
+    if order.shares is None:
+        # The charge of what a spend buys is the spend (see `shares_bought`).
+        gross = check_amount(order.spend or 0, field="spend")
+        shares = lmsr.shares_bought(held, liquidity, offsets, which, gross)
+        check_amount(held[which] + shares, field="shares outstanding after the order")
     else:
-        spend = check_amount(order.spend or 0, field="spend")
-        shares = lmsr.shares_bought(*curve, which, spend)
-        if shares == 0:
-            raise OrderTooSmall(given=format_amount(spend))
-    check_amount(market.shares[which] + shares, field="shares outstanding after the order")
-    gross = lmsr.charge(*curve, which, shares)
-    redeemed = min(shares, *(held for other, held in enumerate(position.shares) if other != which))
-    outstanding = tuple(
-        held + shares - redeemed if other == which else held - redeemed for other, held in enumerate(market.shares)
-    )
-    prices = lmsr.prices_of(outstanding, market.liquidity, market.offsets)
+        shares = check_amount(order.shares, field="shares")
+        check_amount(held[which] + shares, field="shares outstanding after the order")
+        gross = lmsr.charge(held, liquidity, offsets, which, shares)
+    others = list(position.shares)
+    del others[which]
+    redeemed = min(shares, *others)
+    outstanding = _moved(held, which, shares, redeemed)
+    prices = lmsr.prices_of(outstanding, liquidity, offsets)
     return Fill(shares, redeemed, gross, gross - redeemed, outstanding, prices)
 
 
@@ -113,14 +126,12 @@ def _sell(market: Market, position: Position, order: Order, which: int) -> Fill:
             needed=format_amount(shares),
         )
     gross = lmsr.payout(market.shares, market.liquidity, market.offsets, which, shares)
-    outstanding = tuple(held - shares if other == which else held for other, held in enumerate(market.shares))
+    outstanding = _moved(market.shares, which, -shares, 0)
     prices = lmsr.prices_of(outstanding, market.liquidity, market.offsets)
     return Fill(shares, 0, gross, -gross, outstanding, prices)
 
 
-def _check_limit(order: Order, fill: Fill) -> None:
-    if order.limit_price is None:
-        return
-    average, bound = fill.gross * lmsr.PRICE_ONE, order.limit_price * fill.shares
-    if average > bound if order.side == "buy" else average < bound:
-        raise PriceMoved(price=f"{fill.gross / fill.shares:.9g}", limit=f"{order.limit_price / lmsr.PRICE_ONE:.9g}")
+def _check_limit(side: str, limit: int, fill: Fill) -> None:
+    average, bound = fill.gross * lmsr.PRICE_ONE, limit * fill.shares
+    if average > bound if side == "buy" else average < bound:
+        raise PriceMoved(price=f"{fill.gross / fill.shares:.9g}", limit=f"{limit / lmsr.PRICE_ONE:.9g}")

@@ -17,7 +17,6 @@ The whole-number functions put an error bound around that double. Where more tha
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
@@ -30,6 +29,9 @@ OFFSET_ONE = 10**15
 _STEP = 2.0**-49
 """Error allowed per unit of magnitude, sixteen half-ulps: more than all operations on it add up to, even with
 libm off by two ulps in each call."""
+
+_HALF_ULP = 2.0**-53
+"""The error of one operation, per unit of magnitude: for prices, where a bound that is ten times wider would show."""
 
 
 def prices(q: Sequence[float], b: float) -> list[float]:
@@ -168,15 +170,16 @@ def subsidy(b: int, offsets: Sequence[int]) -> int:
     >>> subsidy(100_000_000, (0, 0)), subsidy(1, offsets_for((1, PRICE_ONE - 1)))
     (69314719, 28)
     """
-    levels = _levels((0,) * len(offsets), b, offsets)
+    none = (0,) * len(offsets)
+    _check_whole(none, b, offsets)
+    levels = _levels(none, b, offsets)
     least = min(levels)
-    against = _log_odds_against(levels, levels.index(least), b * OFFSET_ONE)
-    slack = _STEP * (len(levels) + 4 + abs(against))
-    low, high = _bracket(b, against, slack)
+    against = _gap(none, b, offsets, levels.index(least))
+    low, high = _bracket(b, against, _STEP * (len(levels) + 4 + abs(against)))
+    total = [(1, level) for level in levels]
 
     def is_below(tokens: int) -> bool:
-        terms = [(1, level) for level in levels] + [(-1, least + tokens * OFFSET_ONE)]
-        return _sign_of_sum(terms, b * OFFSET_ONE) > 0
+        return _sign_of_sum([*total, (-1, least + tokens * OFFSET_ONE)], b * OFFSET_ONE) > 0
 
     return 1 + _last(math.ceil(low) - 1, math.ceil(high) - 1, is_below)
 
@@ -189,16 +192,13 @@ def charge(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, share
     >>> charge((0, 2**53), 1, (0, 0), 0, 1), charge((2**53, 0), 1, (0, 0), 0, 2**53)
     (1, 9007199254740992)
     """
-    levels = _levels(q, b, offsets, outcome, "shares", shares)
+    _check_whole(q, b, offsets, outcome, shares)
     if not shares:
         return 0
-    low, high = _cost_bracket(levels, b, outcome, shares)
+    low, high = _cost_bracket(q, b, offsets, outcome, shares)
     # The cost is strictly between 0 and shares: where the price is all but 0 or 1 that alone decides.
-    return 1 + _last(
-        max(math.ceil(low) - 1, 0),
-        min(math.ceil(high), shares) - 1,
-        lambda tokens: _cost_against(levels, b, outcome, shares, tokens) > 0,
-    )
+    below, most = max(math.ceil(low) - 1, 0), min(math.ceil(high), shares) - 1
+    return 1 + _last(below, most, lambda tokens: _cost_against(q, b, offsets, outcome, shares, tokens) > 0)
 
 
 def payout(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int) -> int:
@@ -209,39 +209,36 @@ def payout(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, share
     >>> payout((2**53, 0), 1, (0, 0), 0, 2**52), payout((0, 2**53), 1, (0, 0), 0, 1)
     (4503599627370495, 0)
     """
-    levels = _levels(q, b, offsets, outcome, "shares", shares)
+    _check_whole(q, b, offsets, outcome, shares)
     if not shares:
         return 0
     # A sale pays what buying the shares back would cost, from where it leaves the market.
-    levels[outcome] -= shares * OFFSET_ONE
-    low, high = _cost_bracket(levels, b, outcome, shares)
-    return _last(
-        math.floor(low),
-        min(math.floor(high), shares - 1),
-        lambda tokens: _cost_against(levels, b, outcome, shares, tokens) >= 0,
-    )
+    left = list(q)
+    left[outcome] -= shares
+    low, high = _cost_bracket(left, b, offsets, outcome, shares)
+    least, most = math.floor(low), min(math.floor(high), shares - 1)
+    return _last(least, most, lambda tokens: _cost_against(left, b, offsets, outcome, shares, tokens) >= 0)
 
 
 def shares_bought(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, spend: int) -> int:
     """The most parts of one outcome whose exact cost is at most `spend` parts; at least `spend`.
+
+    Their charge is the spend itself. One part more costs more than the spend, and yet, as a price is below one, less
+    than a part more than these do: so the exact cost of these is above `spend - 1`, and rounds up to `spend`.
 
     >>> shares_bought((0, 2), 1, (0, 0), 0, 2), shares_bought((0, 0), 100_000_000, (0, 0), 0, 501_250)
     (4, 1000000)
     >>> shares_bought((0, 10**15), 1, (0, 0), 0, 1), shares_bought((10**15, 0), 1, (0, 0), 0, 1)
     (1000000000000000, 1)
     """
-    levels = _levels(q, b, offsets, outcome, "spend", spend)
+    _check_whole(q, b, offsets, outcome, spend)
     if not spend:
         return 0
-    against = _log_odds_against(levels, outcome, b * OFFSET_ONE)
+    against = _gap(q, b, offsets, outcome)
     log_complement = _log_complement(spend / b)
-    slack = _STEP * (len(levels) + 4 + abs(against) - log_complement)
-    low, high = _bracket(b, against + log_complement, slack)
-    return _last(
-        spend + math.floor(low),
-        spend + math.floor(high),
-        lambda shares: _cost_against(levels, b, outcome, shares, spend) <= 0,
-    )
+    low, high = _bracket(b, against + log_complement, _STEP * (len(q) + 4 + abs(against) - log_complement))
+    least, most = spend + math.floor(low), spend + math.floor(high)
+    return _last(least, most, lambda shares: _cost_against(q, b, offsets, outcome, shares, spend) <= 0)
 
 
 def prices_of(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[int, ...]:
@@ -250,28 +247,40 @@ def prices_of(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[int, ..
     >>> prices_of((0, 0, 0), 1, (0, 0, 0)), prices_of((0, 2**53), 1, (0, 0))
     ((333333333334, 333333333333, 333333333333), (0, 1000000000000))
     """
+    _check_whole(q, b, offsets)
+    if len(q) == 2:
+        gap = _gap(q, b, offsets, 0)
+        weight = math.exp(-abs(gap))
+        price = PRICE_ONE * weight / (1.0 + weight)
+        # What the gap and exp are off counts at most once: as the weight grows, so does what it is divided by.
+        smaller = _nearest_price(q, b, offsets, 0 if gap > 0.0 else 1, price, 12 + abs(gap))
+        return (smaller, PRICE_ONE - smaller) if gap > 0.0 else (PRICE_ONE - smaller, smaller)
     levels = _levels(q, b, offsets)
-    top = max(levels)
-    unit = b * OFFSET_ONE
-    gaps = [(level - top) / unit for level in levels]
-    weights = [math.exp(gap) for gap in gaps]
+    largest = levels.index(max(levels))
+    gaps = [(levels[largest] - level) / (b * OFFSET_ONE) for level in levels]
+    weights = [math.exp(-gap) for gap in gaps]
     scale = PRICE_ONE / sum(weights)
-    largest = levels.index(top)
     rounded = [0] * len(levels)
-    for outcome, level in enumerate(levels):
-        if outcome == largest:
-            continue
-        price = weights[outcome] * scale
-        slack = price * _STEP * (len(levels) + 4 - gaps[outcome])
-
-        def is_reached(parts: int, level: int = level) -> bool:
-            terms = [(2 * PRICE_ONE, level)] + [(1 - 2 * parts, other) for other in levels]
-            return _sign_of_sum(terms, unit) >= 0
-
-        low, high = math.floor(price - slack + 0.5), math.floor(price + slack + 0.5)
-        rounded[outcome] = _last(low, high, is_reached)
+    for outcome, gap in enumerate(gaps):
+        if outcome != largest:
+            rounded[outcome] = _nearest_price(q, b, offsets, outcome, weights[outcome] * scale, 20 + 2 * len(q) + gap)
     rounded[largest] = PRICE_ONE - sum(rounded)
     return tuple(rounded)
+
+
+def _nearest_price(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, price: float, off: float) -> int:
+    """The price of one outcome, which a double knows to within so many half-ulps, rounded to nearest."""
+    error = price * off * _HALF_ULP
+    low, high = math.floor(price - error + 0.5), math.floor(price + error + 0.5)
+    if low == high:
+        return low
+    levels = _levels(q, b, offsets)
+
+    def is_reached(parts: int) -> bool:
+        terms = [(2 * PRICE_ONE, levels[outcome])] + [(1 - 2 * parts, level) for level in levels]
+        return _sign_of_sum(terms, b * OFFSET_ONE) >= 0
+
+    return _last(low, high, is_reached)
 
 
 def maker_result(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int) -> float:
@@ -282,8 +291,7 @@ def maker_result(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int)
     >>> maker_result((0, 0), 1, (0, 0), 0), maker_result((0, 2**53), 1, (0, 0), 0)
     (0.0, 9007199254740991.0)
     """
-    levels = _levels(q, b, offsets, outcome)
-    start = _levels((0,) * len(q), b, offsets)
+    _check_whole(q, b, offsets, outcome)
     context = _context(60)
 
     def minus_log_price(levels: Sequence[int]) -> Decimal:
@@ -293,34 +301,49 @@ def maker_result(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int)
             total = context.add(total, context.exp(context.divide(level - top, b * OFFSET_ONE)))
         return context.add(context.ln(total), context.divide(top - levels[outcome], b * OFFSET_ONE))
 
-    return float(context.multiply(b, context.subtract(minus_log_price(levels), minus_log_price(start))))
+    start, now = minus_log_price(_levels((0,) * len(q), b, offsets)), minus_log_price(_levels(q, b, offsets))
+    return float(context.multiply(b, context.subtract(now, start)))
 
 
-def _levels(
-    q: Sequence[int], b: int, offsets: Sequence[int], outcome: int = 0, name: str = "amount", amount: int = 0
-) -> list[int]:
-    """The logits as whole multiples of `1 / (b * OFFSET_ONE)`, so that they compare and subtract exactly."""
+def _check_whole(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int = 0, amount: int = 0) -> None:
     if b < 1:
         raise ValueError(f"b must be at least one part, not {b}")
-    if len(q) < 2 or len(q) != len(offsets):
+    if not 2 <= len(q) == len(offsets):
         raise ValueError(f"a market needs one offset for each of two or more outcomes, not {len(offsets)} for {len(q)}")
     if not 0 <= outcome < len(q):
         raise ValueError(f"outcome must be from 0 to {len(q) - 1}, not {outcome}")
     if amount < 0:
-        raise ValueError(f"{name} must not be below zero, not {amount}")
+        raise ValueError(f"an amount must not be below zero, not {amount}")
+
+
+def _levels(q: Sequence[int], b: int, offsets: Sequence[int]) -> list[int]:
+    """The logits as whole multiples of `1 / (b * OFFSET_ONE)`, so that they compare and subtract exactly."""
     return [held * OFFSET_ONE + offset * b for held, offset in zip(q, offsets, strict=True)]
 
 
-def _cost_bracket(levels: Sequence[int], b: int, outcome: int, shares: int) -> tuple[float, float]:
+def _gap(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int) -> float:
+    """`_log_odds_against`: of two outcomes, as most markets have, the one exact difference rounded once."""
+    if len(q) > 2:
+        return _log_odds_against(_levels(q, b, offsets), outcome, b * OFFSET_ONE)
+    behind, start = q[1 - outcome] - q[outcome], offsets[1 - outcome] - offsets[outcome]
+    return (behind * OFFSET_ONE + start * b) / (b * OFFSET_ONE) if start else behind / b
+
+
+def _cost_bracket(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int) -> tuple[float, float]:
     scaled = shares / b
-    against = _log_odds_against(levels, outcome, b * OFFSET_ONE)
+    against = _gap(q, b, offsets, outcome)
     growth = _log_growth(scaled, against)
-    return _bracket(b, growth, _STEP * (len(levels) + 4 + abs(growth) + scaled + abs(against)))
+    return _bracket(b, growth, _STEP * (len(q) + 4 + abs(growth) + scaled + abs(against)))
 
 
 def _bracket(b: int, x: float, slack: float) -> tuple[float, float]:
-    """Doubles below and above `b softplus(x)`, where x is known to within `slack`."""
-    return b * _softplus(x - slack) * (1 - 4 * _STEP), b * _softplus(x + slack) * (1 + 4 * _STEP)
+    """Doubles below and above `b softplus(x)`, where x is known to within `slack`.
+
+    The slope of softplus is below 1 and below softplus itself: over s it rises by less than `s min(1, exp(s) value)`.
+    """
+    value = _softplus(x)
+    error = slack * (min(1.0, 1.01 * value) if slack < 0.009 else 1.0) + 4 * _STEP * value
+    return b * (value - error), b * (value + error)
 
 
 def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
@@ -330,18 +353,16 @@ def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
     """
     while low < high:
         middle = (low + high + 1) // 2
-        if holds(middle):
-            low = middle
-        else:
-            high = middle - 1
+        low, high = (middle, high) if holds(middle) else (low, middle - 1)
     return low
 
 
-def _cost_against(levels: Sequence[int], b: int, outcome: int, shares: int, tokens: int) -> int:
+def _cost_against(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int, tokens: int) -> int:
     """The sign of `cost of shares - tokens`: that of `sum exp(z after) - exp(tokens / b) sum exp(z)`."""
+    levels = _levels(q, b, offsets)
     terms = [(-1, level + tokens * OFFSET_ONE) for level in levels]
+    levels[outcome] += shares * OFFSET_ONE
     terms += [(1, level) for level in levels]
-    terms += [(-1, levels[outcome]), (1, levels[outcome] + shares * OFFSET_ONE)]
     return _sign_of_sum(terms, b * OFFSET_ONE)
 
 
@@ -355,9 +376,9 @@ def _sign_of_sum(terms: Iterable[tuple[int, int]], unit: int) -> int:
     >>> _sign_of_sum([(1, 7), (-1, 7)], 1), _sign_of_sum([(1, 0), (-1, 0), (-1, -(10**16))], 1)
     (0, -1)
     """
-    weights: Counter[int] = Counter()
+    weights: dict[int, int] = {}
     for weight, level in terms:
-        weights[level] += weight
+        weights[level] = weights.get(level, 0) + weight
     left = {level: weight for level, weight in weights.items() if weight}
     if not left:
         return 0
@@ -368,8 +389,7 @@ def _sign_of_sum(terms: Iterable[tuple[int, int]], unit: int) -> int:
         context = _context(digits)
         total = Decimal(0)
         for level, weight in left.items():
-            term = context.multiply(weight, context.exp(context.divide(level - top, unit)))
-            total = context.add(total, term)
+            total = context.add(total, context.multiply(weight, context.exp(context.divide(level - top, unit))))
         if total.copy_abs() > Decimal(size).scaleb(1 - digits, context):
             return 1 if total > 0 else -1
         digits *= 2

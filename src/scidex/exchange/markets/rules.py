@@ -135,42 +135,32 @@ def _closes_later(closes_at: datetime, now: datetime) -> bool:
 def place_order(state: State, order: Order, context: Context) -> Traded:
     """Fill an order against the maker, now and whole.
 
-    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid, OrderTooSmall,
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid,
     AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares, UnknownAccount,
     InsufficientFunds, BalanceTooLarge.
     """
-    market = require_market(state, order.market)
-    require_open(market, context.now)
-    key = PositionKey(order.market, context.actor)
-    position = state.get(POSITIONS, key) or empty_position(market, context.actor)
+    name, actor, now = order.market, context.actor, context.now
+    market = require_market(state, name)
+    require_open(market, now)
+    key = PositionKey(name, actor)
+    position = state.get(POSITIONS, key) or empty_position(market, actor)
     fill = fill_of(market, position, order)
-    wallet = wallet_of(context.actor)
     if fill.paid > 0:
-        move(state, context, wallet, market.collateral, fill.paid, "trade")
+        move(state, context, wallet_of(actor), market.collateral, fill.paid, "trade")
     elif fill.paid < 0:
-        move(state, context, market.collateral, wallet, -fill.paid, "trade")
-    which = market.outcomes.index(order.outcome)
-    holding = position_after(market, position, which, fill)
-    state.put(POSITIONS, key, holding)
-    number = market.trades + 1
-    state.put(
-        MARKETS,
-        order.market,
-        market._replace(
-            shares=fill.outstanding,
-            prices=fill.prices,
-            trades=number,
-            moved_at=context.now,
-            at_risk=market.at_risk + holding.at_risk - position.at_risk,
-        ),
-    )
+        move(state, context, market.collateral, wallet_of(actor), -fill.paid, "trade")
+    holding = position_after(market, position, market.outcomes.index(order.outcome), fill)
+    at_risk = market.at_risk + holding.at_risk - position.at_risk
+    after = market.after_trade(fill.outstanding, fill.prices, at_risk, now)
     filled = (fill.shares, fill.redeemed, fill.paid, fill.prices)
+    state.put(POSITIONS, key, holding)
+    state.put(MARKETS, name, after)
     state.put(
         TRADES,
-        TradeKey(order.market, number),
-        Trade(order.market, number, context.now, context.actor, order.outcome, order.side, *filled),
+        TradeKey(name, after.trades),
+        Trade(name, after.trades, now, actor, order.outcome, order.side, *filled),
     )
-    return Traded(order.market, number, order.outcome, order.side, *filled, holding.shares)
+    return Traded(name, after.trades, order.outcome, order.side, *filled, holding.shares)
 
 
 def close_market(state: State, command: CloseMarket, context: Context) -> MarketClosedReceipt:
