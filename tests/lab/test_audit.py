@@ -9,8 +9,11 @@ from scidex import lab, ledger
 from scidex.core.journal import Request
 from scidex.core.settings import Settings
 from scidex.economy import Economy
+from scidex.entities import EntityKey
 from scidex.ledger import wallet_of
+from scidex.metering import UsageEvent, UsageLine
 from scidex.scenarios import run_demo
+from scidex.senate import budgets
 
 T = 1_000_000
 
@@ -27,7 +30,20 @@ def lived(server, tmp_path_factory):
         alice = wallet_of("agent-1")
         hold = ledger.PlaceHold(alice, wallet_of("agent-2"), T, 3600, "reserve")
         economy.perform_all([Request(hold, "agent-1")])
+        use(economy)
     return name
+
+
+def use(economy):
+    """Usage that came alone, in bulk, alone again, in bulk again; the second time it had counted already."""
+    gap = EntityKey("hypothesis", "hsv1-triggers-ad")
+    alone = [UsageEvent("api_calls", 3, event=event, usd=5) for event in ("alone", "b1")]
+    bulk = [UsageLine(*gap, "agent-2", "cpu_seconds", 7, event=event) for event in ("b1", "b2", "alone", None)]
+    economy.perform_all([Request(budgets.Charge(gap, (alone[0],)), "agent-1")])
+    assert economy.intake(bulk, actor="agent-2").repeated == (2,)
+    (again,) = economy.perform_all([Request(budgets.Charge(gap, tuple(alone)), "agent-1")])
+    assert again.result.repeated == 2
+    assert economy.intake(bulk[:3], actor="agent-2").repeated == (0, 1, 2)
 
 
 def audit_of(url):
@@ -82,6 +98,14 @@ TAMPERINGS = [
     ("UPDATE journal_block SET leaves = set_byte(leaves, 5, (get_byte(leaves, 5) + 1) % 256)", "journal_block 1"),
     ("UPDATE journal_block SET sealed_at = sealed_at + interval '1 second'", "journal_block 1"),
     ("DELETE FROM journal_block", None),
+    ("UPDATE resource_usage SET amount = 4 WHERE event = 'alone'", "resource_usage "),
+    ("UPDATE resource_usage SET usd = 4 WHERE event = 'alone'", "usage_hour "),
+    ("UPDATE resource_usage SET context = 'x' WHERE event = 'alone'", "resource_usage "),
+    ("UPDATE resource_usage SET amount = 8 WHERE event = 'b1'", "usage_hour "),
+    ("UPDATE usage_hour SET amount = amount + 1 WHERE actor = 'agent-1'", "usage_hour "),
+    ("DELETE FROM usage_hour WHERE actor = 'agent-2'", "usage_hour "),
+    ("UPDATE usage_event SET number = number + 1 WHERE event = 'alone'", "usage_event alone"),
+    ("DELETE FROM usage_event WHERE event = 'alone'", "usage_event alone"),
 ]  # fmt: skip
 
 
@@ -98,6 +122,33 @@ def test_one_change_by_hand_is_named(lived, new_database, tampering, row):
         return
     assert not report.ok
     assert any(finding.row.startswith(row) for finding in report.findings), report.findings
+
+
+IN_BULK = [
+    "UPDATE resource_usage SET amount = 8 WHERE event = 'b1'",
+    "UPDATE resource_usage SET context = 'x' WHERE event = 'b1'",
+    "UPDATE resource_usage SET line = 9 WHERE event = 'b1'",
+    "DELETE FROM resource_usage WHERE event = 'b1'",
+    "UPDATE resource_usage SET event = 'b3' WHERE event = 'b1'",
+    "UPDATE usage_event SET event = 'b3' WHERE event = 'b1'",
+    "UPDATE usage_event SET number = number - 1 WHERE event = 'b1'",
+    "DELETE FROM usage_event WHERE event = 'b1'",
+    "INSERT INTO usage_event SELECT 'b4', number FROM usage_event WHERE event = 'b1'",
+    "INSERT INTO resource_usage (number, line, recorded_at, created_at, entity_type, entity_id, actor, resource, unit,"
+    " amount, source) SELECT number, 9, recorded_at, created_at, entity_type, entity_id, actor, resource, unit, amount,"
+    " source FROM resource_usage WHERE event = 'b1'",
+    "UPDATE journal SET command = replace(command, '\"rows\":3', '\"rows\":4') WHERE kind = 'usage.intake'",
+]
+
+
+@pytest.mark.parametrize("tampering", IN_BULK)
+def test_one_change_to_what_came_in_bulk_names_its_intake(lived, new_database, tampering):
+    url = new_database(lived)
+    with psycopg.connect(url, autocommit=True) as connection:
+        number = connection.execute("SELECT number FROM usage_event WHERE event = 'b1'").fetchone()[0]
+        assert connection.execute(tampering).rowcount
+    found = {(finding.check, finding.row) for finding in audit_of(url).findings}
+    assert ("usage", f"journal {number}") in found
 
 
 def test_a_bounty_and_its_escrow_are_compared(lived, new_database):

@@ -233,6 +233,7 @@ def test_a_row_that_was_touched_is_found(tx):
         "journal 101: its rows of usage are not those that it has the fingerprint of",
         "journal 101: its rows of usage do not sum to what it charged",
         "journal 102: its rows of usage are not those that it has the fingerprint of",
+        "journal 102: it tells of 1 rows of usage and there are 0",
         "journal 102: its rows of usage do not sum to what it charged",
         "journal 101: the event 'b' counted under 102 and its row is under 101",
     ]

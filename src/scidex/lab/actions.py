@@ -23,8 +23,8 @@ SELECT (SELECT count(*) FROM journal),
 def audit(tx: Tx, *, most: int = 100, progress: Callable[[int], None] = lambda done: None) -> AuditReport:
     """Check every invariant, the hash chain, and every table against the journal run again in memory.
 
-    Runs on one moment of the database (a repeatable read), outside pipeline mode, and changes nothing. `progress` is told the number of
-    journal rows done; the report lists at most `most` findings and counts all.
+    Runs on one moment of the database (a repeatable read) and changes nothing; not in pipeline mode, which has no COPY.
+    `progress` is told the number of journal rows done; the report lists at most `most` findings and counts all.
     """
     started = time.perf_counter()
     counts = tx.execute(_COUNTS).fetchone()

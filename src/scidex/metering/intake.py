@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -283,11 +283,31 @@ def charges_of(sums: Mapping[tuple[str, ...], Sequence[int]]) -> tuple[IntakeCha
     return tuple(IntakeCharge._make((*key, *sums[key])) for key in sorted(sums))
 
 
-def add_evidence(sums: dict[tuple[str, ...], list[int]], text: str) -> None:
-    """Add one row, as `render` wrote it, to the sums by entity, actor and unit."""
-    fields = text.replace("\\\\", "\\").split("\t")
-    amount = int(fields[2])
-    _add(sums, tuple(fields[9:13]), (amount, 0, amount) if fields[8] == _NULL else (amount, int(fields[8]), 0))
+@dataclass(slots=True)
+class Evidence:
+    """What the rows of an intake come to that are in the table now: how many, their fingerprint and their sums."""
+
+    rows: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+    sums: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
+
+    def add(self, row: bytes) -> None:
+        """Add the next row, as `render` wrote it."""
+        self.rows += 1
+        self.digest.update(row)
+        fields = row.decode().replace("\\\\", "\\").split("\t")
+        amount = int(fields[2])
+        parts = (amount, 0, amount) if fields[8] == _NULL else (amount, int(fields[8]), 0)
+        _add(self.sums, tuple(fields[9:13]), parts)
+
+    def against(self, command: IntakeUsage) -> Iterator[str]:
+        """Where the rows are not those that the journal tells of."""
+        if self.digest.hexdigest() != command.digest:
+            yield "its rows of usage are not those that it has the fingerprint of"
+        if self.rows != command.rows:
+            yield f"it tells of {command.rows} rows of usage and there are {self.rows}"
+        if charges_of(self.sums) != command.charges:
+            yield "its rows of usage do not sum to what it charged"
 
 
 Known = Callable[[set[EntityKey], set[str]], tuple[Collection[EntityKey], Collection[str]]]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
 
 from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities import EntityKey
-from scidex.metering.intake import INTAKES, add_evidence, charges_of
+from scidex.metering.intake import INTAKES, Evidence
 from scidex.metering.model import (
     EVENTS,
     STORES,
@@ -368,22 +368,16 @@ def check_intakes(tx: Tx) -> Iterator[str]:
 
     Needs a transaction outside pipeline mode.
     """
-    digests: dict[int, Any] = {}
-    sums: dict[int, dict[tuple[str, ...], list[int]]] = {}
+    evidence: defaultdict[int, Evidence] = defaultdict(Evidence)
     with tx.connection.cursor() as cursor, cursor.copy(_EVIDENCE) as copy:
         for row in copy:
             head, _, text = bytes(row).partition(b"\t")
-            number = int(head)
-            digests.setdefault(number, sha256()).update(text)
-            add_evidence(sums.setdefault(number, {}), text.decode())
+            evidence[int(head)].add(text)
     for number, command in tx.execute(
         "SELECT number, command FROM journal WHERE kind = 'usage.intake' ORDER BY number"
     ).fetchall():
-        taken = INTAKES.validate_json(command)
-        if digests.get(number, sha256()).hexdigest() != taken.digest:
-            yield f"journal {number}: its rows of usage are not those that it has the fingerprint of"
-        if charges_of(sums.get(number, {})) != taken.charges:
-            yield f"journal {number}: its rows of usage do not sum to what it charged"
+        for problem in evidence[number].against(INTAKES.validate_json(command)):
+            yield f"journal {number}: {problem}"
     for number, event, kept, found in tx.execute(_MISCOUNTED):
         yield f"journal {number}: the event {event!r} counted under {kept} and its row is under {found}"
 
