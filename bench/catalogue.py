@@ -146,7 +146,7 @@ YARDSTICKS: dict[str, Measure] = {
         _simple(
             COPY,
             intake.copied,
-            Figure(COPY, "rows/s", note=f"{intake.ROWS:,} rows with their ids, 10,000 a transaction"),
+            Figure(COPY, "rows/s", note=f"{intake.ROWS:,} rows with their ids, {intake.CHUNK:,} a transaction"),
             intake.ready,
         ),
         _simple(
@@ -176,6 +176,17 @@ def _http(name: str, requests: Callable[[], list[bytes]], clients: int) -> Measu
         lambda bench: web.load(bench, requests, clients),
         web.figures(name, crowd=clients == CLIENTS),
         yardstick=web.BARE,
+        prepare=_caught_up,
+    )
+
+
+def _bulk(name: str, requests: Callable[[], list[bytes]]) -> Measure:
+    """Commands in requests of a thousand lines from four connections, beside TPC-B with 32."""
+    return Measure(
+        name,
+        lambda bench: web.load_lines(bench, requests, 4),
+        {"rate": Figure(name, beside="rate", note="1,000 lines a request, 4 clients, one server process")},
+        yardstick=CROWD,
         prepare=_caught_up,
     )
 
@@ -252,6 +263,8 @@ MEASURES: tuple[Measure, ...] = (
     _http("HTTP transfer, 1 client", web.transfers, 1),
     _http("HTTP transfer, 32 clients", web.transfers, CLIENTS),
     _http("HTTP bid, 32 clients", web.bids, CLIENTS),
+    _bulk("HTTP batches of transfers", web.transfer_lines),
+    _bulk("HTTP batches of bids", web.bid_lines),
     _http("HTTP price, 32 clients", web.prices, CLIENTS),
     _alone("rules alone, transfers", partial(rules.figure, "transfers"), "/s", Target("figure", "at least", 150_000)),
     _alone("rules alone, bids", partial(rules.figure, "bids"), "/s", Target("figure", "at least", 60_000)),

@@ -43,11 +43,6 @@ class Bench:
         return fill_budgets(self.server, "funded_country", actors=1_000, artifacts=1_000_000)
 
     @cached_property
-    def usage(self) -> str:
-        """Nobody in it, for rows of usage."""
-        return self.server.make_database("usage")
-
-    @cached_property
     def village(self) -> str:
         """A thousand accounts."""
         return fill(self.server, "village", actors=1_000)

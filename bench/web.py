@@ -35,6 +35,7 @@ from scidex.surfaces.http.server import serve
 BARE = "HTTP, bare uvicorn, 32 clients"
 WARM_S = 0.3
 REQUESTS = 5_000
+LINES = 1_000
 
 
 def figures(name: str, *, crowd: bool) -> dict[str, Figure]:
@@ -79,6 +80,32 @@ def bids() -> list[bytes]:
     return made
 
 
+def transfer_lines() -> list[bytes]:
+    """A thousand transfers a request, which an operator asks for."""
+    dice, made = Random("web lines"), []
+    for _ in range(20):
+        lines = []
+        for _ in range(LINES):
+            debit, credit = (f"actor:{actor(n)}/wallet/token" for n in dice.sample(range(ACTORS), 2))
+            lines.append(
+                {"do": "transfer", "legs": [{"debit": debit, "credit": credit, "amount": 1}], "reason": "bench"}
+            )
+        made.append(_request("POST", "/api/batch", "operator", lines))
+    return made
+
+
+def bid_lines() -> list[bytes]:
+    """A thousand bids a request, on any market."""
+    dice, made = Random("web bid lines"), []
+    for _ in range(20):
+        lines = [
+            {"do": "buy", "market": market(dice.randrange(MARKETS)), "outcome": dice.choice(("yes", "no")), "spend": 1}
+            for _ in range(LINES)
+        ]
+        made.append(_request("POST", "/api/batch", "operator", lines))
+    return made
+
+
 def prices() -> list[bytes]:
     """The prices of any market."""
     return [_request("GET", f"/api/market/price/h-{n:04d}", "operator", None) for n in range(MARKETS)]
@@ -98,6 +125,11 @@ def load(bench: Bench, requests: Callable[[], list[bytes]], clients: int) -> Map
     with _serving(bench.town) as server:
         _load(server.url, made, clients, WARM_S)
         return _load(server.url, made, clients, bench.seconds)
+
+
+def load_lines(bench: Bench, requests: Callable[[], list[bytes]], clients: int) -> Mapping[str, float]:
+    """The same of requests that carry a thousand commands each: commands per second."""
+    return {"rate": load(bench, requests, clients)["rate"] * LINES}
 
 
 def memory(bench: Bench) -> Mapping[str, float]:
@@ -210,10 +242,13 @@ def _receive(connection: socket.socket) -> None:
     while (end := answer.find(b"\r\n\r\n")) < 0:
         answer += _more(connection, answer)
     length = re.search(rb"content-length: (\d+)", answer[:end], re.IGNORECASE)
-    assert length is not None, answer
-    while len(answer) < end + 4 + int(length[1]):
+    if length is None:
+        # In pieces, of which the last is empty.
+        while not answer.endswith(b"\r\n0\r\n\r\n"):
+            answer += _more(connection, answer)
+    while length is not None and len(answer) < end + 4 + int(length[1]):
         answer += _more(connection, answer)
-    if not answer.startswith(b"HTTP/1.1 200"):
+    if not answer.startswith(b"HTTP/1.1 200") or b'"status":"refused"' in answer:
         raise RuntimeError(answer.decode(errors="replace")[-300:])
 
 
