@@ -41,8 +41,10 @@ class Office(Town):
     def settle(self, reservation: str, *events: UsageEvent, actor: str = "alice", **terms: object) -> budgets.Charged:
         return budgets.settle(self.as_actor(actor), reservation=reservation, events=events, **terms).result
 
-    def charge(self, *events: UsageEvent, actor: str = "alice", entity: EntityKey = GAP) -> budgets.Charged:
-        return budgets.charge(self.as_actor(actor), entity=entity, events=events).result
+    def charge(
+        self, *events: UsageEvent, actor: str = "alice", entity: EntityKey = GAP, key: str | None = None
+    ) -> budgets.Charged:
+        return budgets.charge(self.as_actor(actor), entity=entity, events=events, key=key).result
 
     def used(self, amount: int, unit: str = "llm_standard", *, usd: int | None = 0, **more: object) -> UsageEvent:
         event = UsageEvent(unit, amount, self.tx.now, usd=usd)

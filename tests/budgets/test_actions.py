@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from tests.budgets.conftest import GAP, USD
+from tests.conftest import DAWN
 
 from scidex import ledger
 from scidex.actors import RoleNeeded, UnknownActor
@@ -14,7 +15,7 @@ from scidex.core.names import NameInvalid
 from scidex.core.units import AmountNegative, AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownUnit
 from scidex.entities import EntityKey, UnknownEntity
 from scidex.exchange.resource_allocator import BudgetExhausted, PoolEmpty
-from scidex.metering import PriceUnknown, TimestampInFuture, TokensDiffer, UnknownResource, find_usage
+from scidex.metering import PriceUnknown, TimestampInFuture, TokensDiffer, UnknownResource, UsageEvent, find_usage
 from scidex.senate import budgets
 
 
@@ -385,7 +386,38 @@ def test_a_price_that_nobody_knows_counts_as_the_bound_of_its_reservation(office
     (row,) = find_usage(office.tx, entity=GAP)
     assert row.usd is None
     assert office.limit().used == 2 * USD
-    assert office.charge(office.used(10, usd=None, model="nobody-knows-9")).used_usd == 0
+
+
+def test_a_price_that_nobody_knows_counts_with_the_most_that_its_tier_may_cost(office):
+    office.grant(llm_standard=1000, usd=USD)
+    assert office.charge(office.used(10, usd=None, model="nobody-knows-9")).used_usd == 150
+    assert office.charge(office.used(10, usd=None)).used_usd == 150
+    assert (
+        office.charge(office.used(3, "llm_batch", usd=None), office.used(1, "llm_reasoning", usd=2)).used_usd == 23 + 2
+    )
+    assert office.charge(office.used(10, "cpu_seconds", usd=None)).used_usd == 0
+    assert {row.usd for row in find_usage(office.tx, entity=GAP)} == {None, 2}
+    assert (office.limit().used, office.line("usd")[2]) == (325, 325)
+    # Whoever names no model and states no bound reserves that much.
+    held = office.reserve(usd=None)
+    assert (held.usd, office.limit().held) == (1500, 1500)
+    assert office.settle(held.reservation, office.used(200, usd=None)).used_usd == 3000
+    less = office.reserve(usd=None)
+    assert office.settle(less.reservation, office.used(1, usd=None), office.used(1, usd=7)).used_usd == 1500
+    office.grant(llm_standard=10_000_000, usd=1000 * USD)
+    with pytest.raises(budgets.DailyCapReached):
+        office.reserve(usd=None, amounts={"llm_standard": 4_000_000})
+
+
+def test_usage_without_a_time_is_of_the_time_of_its_command(office):
+    office.grant(llm_standard=1000)
+    event = UsageEvent("llm_standard", 10, model="gpt-4o", input_tokens=5, output_tokens=5)
+    first = office.charge(event, key="k")
+    office.pass_by(60)
+    assert office.charge(event, key="k") == first
+    (row,) = find_usage(office.tx, entity=GAP)
+    assert row.used_at == row.recorded_at == DAWN
+    assert row.usd == 63  # priced by that date: 5 tokens at 2.5 and 5 at 10 dollars a million, rounded up
 
 
 def test_a_budget_in_dollars_binds_besides_the_daily_cap(office):
@@ -396,7 +428,7 @@ def test_a_budget_in_dollars_binds_besides_the_daily_cap(office):
         office.reserve(usd=2 * USD)
     assert (refused.value.facts["unit"], refused.value.facts["short"]) == ("usd", "1")
     with pytest.raises(PriceUnknown):
-        office.reserve(usd=None)
+        office.reserve(usd=None, model="nobody-knows-9")
     done = office.settle(held.reservation, office.used(10, usd=5 * USD))
     assert (done.used, done.debts) == ((("llm_standard", 10), ("usd", 5 * USD)), (("usd", 2 * USD),))
     assert office.line("usd") == (3 * USD, 0, 5 * USD, -2 * USD)

@@ -116,17 +116,21 @@ def test_a_clock_ahead_is_told_by_how_much():
         ("meta-llama/Llama-3-70b", "standard"),
         ("deepseek-r1", "reasoning"),
         ("gpt-4o:batch", "batch"),
+        ("claude-sonnet-4-5:batch", "batch"),
+        ("openai/gpt-5-mini-batch", "batch"),
         ("nobody knows", "standard"),
     ],
 )
-def test_a_model_is_in_the_tier_of_the_longest_pattern(model, tier):
+def test_a_model_is_in_the_tier_of_the_longest_pattern_and_before_that_of_the_batch_tiers(model, tier):
     assert tier_of(model, Policy()) == tier
 
 
 def test_the_order_of_a_policy_decides_no_tier():
     tiers = {"batch": ("x-a*",), "reasoning": ("x-*b",), "standard": ("x*",)}
     for order in (tiers, dict(reversed(tiers.items()))):
-        assert tier_of("x-ab", Policy(model_tiers=order)) == "reasoning"
+        assert tier_of("x-ab", Policy(model_tiers=order)) == "batch"
+        assert tier_of("x-cb", Policy(model_tiers=order)) == "reasoning"
+        assert tier_of("x-c", Policy(model_tiers=order)) == "standard"
 
 
 def test_an_unknown_model_is_refused_where_the_policy_says_so():

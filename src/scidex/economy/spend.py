@@ -184,7 +184,7 @@ class Spend:
     def extend(self, seconds: int) -> None:
         """Let the reservation run for so many seconds from now: the heartbeat of long work.
 
-        Refuses: NotReserved, DurationInvalid, ReservationExpired, ReservationEnded, Overloaded and other Busy ones.
+        Refuses: NotReserved, DurationInvalid, ReservationExpired, ReservationEnded, Overloaded.
         """
         self._economy.batcher.perform(Request(ExtendReservation(self.reservation, seconds), self._actor))
 

@@ -1,4 +1,4 @@
-"""Which tier a model is in: patterns of the policy, the longest that fits decides."""
+"""Which tier a model is in: patterns of the policy, those of the batch tier first, then the longest that fits."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ _UNIT_OF = {tier: unit for unit, (_, tier) in RESOURCE_OF.items() if tier is not
 def tier_of(model: str, policy: Policy) -> str:
     """The tier of a model, with or without the provider before it, in any case.
 
-    Of patterns of one length the one in the dearer tier decides. Refuses: UnknownModel (if the policy says so).
+    The patterns of the batch tier are looked at first, because they say how a model is called and not which it is. Then
+    the longest that fits decides, and of one length that in the dearer tier. Refuses: UnknownModel (if the policy says
+    so).
 
     >>> [tier_of(model, Policy()) for model in ("o3", "openai/GPT-5-mini", "gpt-4o:batch", "never heard of")]
     ['reasoning', 'standard', 'batch', 'standard']
+    >>> tier_of("claude-sonnet-4-5:batch", Policy())
+    'batch'
     """
     tier = _matched(model, tuple(policy.model_tiers.items())) or policy.unknown_model_tier
     if tier is None:
@@ -31,12 +35,12 @@ def _matched(model: str, tiers: tuple[tuple[str, tuple[str, ...]], ...]) -> str 
     """The tiers come as a dictionary, whose order a database does not keep, so it must not matter."""
     names = tuple(names_of(model))
     fits = (
-        (-len(pattern), _dearness(tier), tier)
+        (tier != "batch", -len(pattern), _dearness(tier), tier)
         for tier, patterns in tiers
         for pattern in patterns
         if any(fnmatchcase(name, pattern.lower()) for name in names)
     )
-    return min(fits, default=(0, 0, None))[2]
+    return min(fits, default=(True, 0, 0, None))[3]
 
 
 def names_of(model: str) -> Iterator[str]:

@@ -71,7 +71,7 @@ class Policy(BaseModel):
             ),
             "batch": ("*:batch", "*-batch"),
         },
-        description="which models are in which tier, as patterns; the longest that fits decides",
+        description="which models are in which tier, as patterns; one of batch that fits decides, else the longest",
     )  # fmt: skip
     unknown_model_tier: Literal["reasoning", "standard", "batch"] | None = Field(
         default="standard", description="tier of a model that no pattern fits; none refuses it"

@@ -11,7 +11,7 @@ from scidex.core.units import UNITS, USD, AmountNegative, brief, check_amount, f
 from scidex.entities import EntityKey
 from scidex.exchange.resource_allocator import BudgetExhausted, budget_account
 from scidex.ledger import ACCOUNTS, DurationInvalid, set_aside
-from scidex.metering import RESOURCE_OF, PriceUnknown
+from scidex.metering import RESOURCE_OF, PriceUnknown, unpriced_usd
 from scidex.policy import Context
 from scidex.senate.budgets.limits import (
     count,
@@ -152,7 +152,8 @@ def _vector(command: Reserve) -> Amounts:
 
 
 def _bound(command: Reserve, amounts: Amounts, budget: Budget, context: Context) -> int:
-    """The most that the work may cost, in parts of a dollar: as stated, or else as the prices say."""
+    """The most that the work may cost, in parts of a dollar: as stated, or as the prices or, without a model, the tier
+    say."""
     usd = command.usd if command.usd is not None else command.bound
     if usd is not None:
         if type(usd) is int and usd < 0:
@@ -160,8 +161,11 @@ def _bound(command: Reserve, amounts: Amounts, budget: Budget, context: Context)
         return check_amount(usd, USD, field="usd") if usd != 0 else 0
     if not any(RESOURCE_OF[unit][1] for unit, _ in amounts):
         return 0
+    policy = context.policy
+    if command.model is None and policy.unknown_price == "refuse":
+        return sum(unpriced_usd(unit, amount, policy) for unit, amount in amounts)
     # Where dollars are budgeted, or a model is named whose price nobody knows, the check cannot run: the answer is no.
-    if budget.usd_binds or (command.model is not None and context.policy.unknown_price == "refuse"):
+    if budget.usd_binds or policy.unknown_price == "refuse":
         raise PriceUnknown(model=command.model)
     return 0
 

@@ -19,7 +19,16 @@ from scidex.core.machine import State
 from scidex.entities import EntityKey, require_entity
 from scidex.exchange.resource_allocator import budget_account, spent_account
 from scidex.ledger import ACCOUNTS, Account, move, release
-from scidex.metering import RESOURCE_OF, Price, StoreKey, UsageEvent, check_event, meter, observe_store
+from scidex.metering import (
+    RESOURCE_OF,
+    Price,
+    StoreKey,
+    UsageEvent,
+    check_event,
+    meter,
+    observe_store,
+    unpriced_usd,
+)
 from scidex.policy import HOUSE, Context
 from scidex.senate.budgets.admission import awake, check_seconds
 from scidex.senate.budgets.limits import count, limit_keys, note_event, record_events, standing
@@ -53,8 +62,8 @@ from scidex.senate.budgets.refusals import (
 def settle(state: State, command: Settle, context: Context) -> Charged:
     """Move what was used out of the budget, all of it whatever there is, and release the rest of the reservation.
 
-    A reservation that has expired is settled as well, once, and noted as late. Where an LLM call has no price, the
-    bound of its reservation is counted as its cost.
+    A reservation that has expired is settled as well, once, and noted as late. Where an LLM call has no price, the most
+    that its tier may cost is counted as its cost, and no less than the bound of its reservation.
     Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UnknownResource, AmountNotNumber,
     AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput,
     TimestampInvalid, TimestampInFuture, TimestampTooOld, BalanceTooLarge.
@@ -84,6 +93,7 @@ def settle(state: State, command: Settle, context: Context) -> Charged:
 def charge(state: State, command: Charge, context: Context) -> Charged:
     """Record usage that nobody reserved, and take it out of the budget whatever there is.
 
+    Where an LLM call has no price, the most that its tier may cost is counted as its cost.
     Refuses: UnknownEntity, UnknownActor, TooManyEvents, UnknownResource, AmountNotNumber, AmountNotPositive,
     AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput, TimestampInvalid,
     TimestampInFuture, TimestampTooOld, BalanceTooLarge.
@@ -153,8 +163,9 @@ def _metered(
         used[event.unit] = used.get(event.unit, 0) + event.amount
         if event.usd is not None:
             usd += event.usd
-        elif RESOURCE_OF[event.unit][1] is not None:
-            unpriced = True
+        else:
+            usd += unpriced_usd(event.unit, event.amount, context.policy)
+            unpriced = unpriced or RESOURCE_OF[event.unit][1] is not None
     if unpriced and reservation is not None:
         usd = max(usd, reservation.usd)
     return _Metered(used, usd, repeated)
