@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from types import NoneType
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
@@ -102,6 +103,7 @@ def columns(rows: Iterable[Sequence[Any]]) -> list[str]:
     """Rows as one array per column, for `unnest`; a tuple within becomes the text of an array, to be cast.
 
     The driver would write the same text; doing it here takes a tenth of the time, which is most of a batch in Python.
+    Refuses: TextInvalid.
 
     >>> columns([(1, 'a "b"', (1, 2)), (None, "c", ())])
     ['{1,NULL}', '{"a \\\\"b\\\\"","c"}', '{"{1,2}","{}"}']
@@ -110,20 +112,28 @@ def columns(rows: Iterable[Sequence[Any]]) -> list[str]:
 
 
 def _array(values: Sequence[Any]) -> str:
-    first = values[0] if values else None
-    if type(first) is str and None not in values:
-        # All texts of a column in one go; no text holds NUL, which therefore parts them.
-        joined = "\0".join(values)
-        if joined.count("\0") != len(values) - 1:
-            raise TextInvalid(reason="NUL")
-        if '"' in joined or "\\" in joined:
-            joined = joined.replace("\\", "\\\\").replace('"', '\\"')
-        return '{"' + joined.replace("\0", '","') + '"}'
-    if type(first) is int and None not in values:
-        return "{" + ",".join(map(str, values)) + "}"
-    if type(first) is datetime and None not in values:
-        return "{" + ",".join(map(_moment, values)) + "}"
+    sorts = set(map(type, values))
+    if len(sorts) == 1:
+        (sort,) = sorts
+        if sort is str:
+            return _texts(values)
+        if sort is int or sort is bool:
+            return "{" + ",".join(map(str, values)) + "}"
+        if sort is datetime:
+            return "{" + ",".join(map(_moment, values)) + "}"
+        if sort is NoneType:
+            return "{" + ",".join(["NULL"] * len(values)) + "}"
     return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _texts(values: Sequence[str]) -> str:
+    """All texts of a column in one go; no text holds NUL, which therefore parts them."""
+    joined = "\0".join(values)
+    if joined.count("\0") != len(values) - 1:
+        raise TextInvalid(reason="NUL")
+    if '"' in joined or "\\" in joined:
+        joined = joined.replace("\\", "\\\\").replace('"', '\\"')
+    return '{"' + joined.replace("\0", '","') + '"}'
 
 
 def _element(value: Any) -> str:
@@ -134,8 +144,13 @@ def _element(value: Any) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, tuple):
-        return _element(_array(value))
+        return _names(value) if set(map(type, value)) == {str} else _element(_array(value))
     return _moment(value) if isinstance(value, datetime) else str(value)
+
+
+@lru_cache(maxsize=4096)
+def _names(values: tuple[str, ...]) -> str:
+    return _element(_texts(values))
 
 
 @lru_cache(maxsize=1024)
