@@ -74,11 +74,15 @@ def _measured(
         server.started() as running,
         Fleet() as fleet,
     ):
-        run = Run(Bench(running, fleet, seconds=seconds), progress, asked.rounds)
+        bench = Bench(running, fleet, seconds=seconds)
+        run = Run(bench, progress, asked.rounds)
         machine = host.describe(running.conninfo, running.folder, busy)
         stolen = host.stolen()
         for yardstick, members in groups(chosen, yardsticks):
-            run.group(yardstick, members)
+            try:
+                run.group(yardstick, members)
+            finally:
+                bench.end_group()
         machine.facts["stolen by the host during the run"] = f"{host.stolen() - stolen:.1f} s of processor time"
     return Report(machine, tuple(run.rows()), run.failures)
 

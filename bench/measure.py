@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +27,14 @@ class Bench:
         self.fleet = fleet
         self.seconds = seconds
         self.usage_ready = False
+        self.served: str | None = None
+        """Where the HTTP server of the group listens, once there is one."""
+        self.until_group_ends = ExitStack()
+
+    def end_group(self) -> None:
+        """Stop what only the measures beside one yardstick needed."""
+        self.served = None
+        self.until_group_ends.close()
 
     @cached_property
     def town(self) -> str:

@@ -112,24 +112,26 @@ def prices() -> list[bytes]:
 
 
 def bare(bench: Bench) -> Mapping[str, float]:
-    """The same of an application that answers `{}` at once: what uvicorn and its loop can do at most."""
+    """Answers per second of an application that answers `{}` at once: what uvicorn and its loop can do at most."""
     made = [_request("GET", "/", "nobody", None)]
     with _serving(None) as server:
-        _load(server.url, made, 32, WARM_S)
-        return _load(server.url, made, 32, bench.seconds)
+        return _warm_load(server.url, made, 32, bench.seconds)
 
 
 def load(bench: Bench, requests: Callable[[], list[bytes]], clients: int) -> Mapping[str, float]:
-    """Send requests from so many connections: answers per second, latencies in ms, and what the client took."""
-    made = requests()
-    with _serving(bench.town) as server:
-        _load(server.url, made, clients, WARM_S)
-        return _load(server.url, made, clients, bench.seconds)
+    """Send requests from so many connections: answers per second, latencies in ms, and what the client took.
+
+    The server stays until the group of measures is done, because its start takes longer than one of them.
+    """
+    if bench.served is None:
+        bench.served = bench.until_group_ends.enter_context(_serving(bench.town)).url
+    return _warm_load(bench.served, requests(), clients, bench.seconds)
 
 
 def load_lines(bench: Bench, requests: Callable[[], list[bytes]], clients: int) -> Mapping[str, float]:
-    """The same of requests that carry a thousand commands each: commands per second."""
-    return {"rate": load(bench, requests, clients)["rate"] * LINES}
+    """Commands per second in requests of a thousand, by a server that does not disturb the measures beside it."""
+    with _serving(bench.town) as server:
+        return {"rate": _warm_load(server.url, requests(), clients, bench.seconds)["rate"] * LINES}
 
 
 def memory(bench: Bench) -> Mapping[str, float]:
@@ -200,6 +202,11 @@ def _request(method: str, path: str, name: str, body: object | None) -> bytes:
     content = b"" if body is None else json.dumps(body).encode()
     head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nX-Scidex-Actor: {name}\r\nContent-Length: {len(content)}\r\n"
     return f"{head}Content-Type: application/json\r\n\r\n".encode() + content
+
+
+def _warm_load(url: str, requests: list[bytes], clients: int, seconds: float) -> dict[str, float]:
+    _load(url, requests, clients, WARM_S)
+    return _load(url, requests, clients, seconds)
 
 
 def _load(url: str, requests: list[bytes], clients: int, seconds: float) -> dict[str, float]:
