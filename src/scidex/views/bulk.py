@@ -60,7 +60,10 @@ class _Asked:
 
 def numbered(lines: Iterable[bytes]) -> Iterator[Given]:
     """The lines that say something."""
-    return (Given(number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    for number, line in enumerate(lines, start=1):
+        said = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line  # which some editors begin a file with
+        if said.strip():
+            yield Given(number, said)
 
 
 def chunks(given: Iterable[Given], size: int = CHUNK) -> Iterator[list[Given]]:

@@ -34,6 +34,7 @@ TOPICS = {
     "markets": Topic("markets", "Markets on artifacts: quote, trade, settle."),
     "bounties": Topic("bounties", "Tokens in escrow for progress on an artifact."),
     "budgets": Topic("budgets", "What capital claims, and how a pool is shared."),
+    "batch": Topic("batch", "Carry out a file of commands, a line each.", True),
     "ledger": Topic("ledger", "Accounts, transfers and holds."),
     "actors": Topic("registry", "Who acts, and in which roles."),
     "entities": Topic("registry", "What is researched."),

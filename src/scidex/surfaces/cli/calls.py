@@ -6,7 +6,7 @@ A topic's module declares a command as a function of a transaction that returns 
     def show(tx: Tx, market: MarketName) -> MarketView: ...
 
 `reads` runs it in a read-only transaction, `changes` in one that is committed (or rolled back with --dry-run),
-`answers` without any. Each adds --json and what else goes with it.
+`answers` without any, `acts` without any and as an actor. Each adds --json and what else goes with it.
 """
 
 from __future__ import annotations
@@ -58,6 +58,11 @@ class Call:
 def answers(app: typer.Typer, name: str, **more: Any) -> Callable[[Work], Work]:
     """A command that needs no transaction: a function of the call that returns what to print, or None."""
     return lambda work: _declare(app, name, work, {"json": Json}, work, more)
+
+
+def acts(app: typer.Typer, name: str, **more: Any) -> Callable[[Work], Work]:
+    """A command that opens transactions of its own: a function of the call that returns what to print, or None."""
+    return lambda work: _declare(app, name, work, {"json": Json, "actor": Actor}, work, more)
 
 
 def reads(app: typer.Typer, name: str) -> Callable[[Work], Work]:

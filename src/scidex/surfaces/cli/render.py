@@ -99,6 +99,12 @@ def line(value: Any) -> None:
     _write(json.dumps(to_jsonable_python(value)))
 
 
+def lines(text: str) -> None:
+    """Lines that are JSON documents already."""
+    if text:
+        _write(text)
+
+
 def _write(words: str) -> None:
     try:
         print(words, flush=True)  # noqa: T201
@@ -156,7 +162,7 @@ def show_fields(fields: Mapping[str, Any], about: Mapping[str, str], unit: str |
         show_rows(rows, unit)
 
 
-def show_rows(rows: Iterable[Mapping[str, Any]], unit: str | None = None) -> None:
+def show_rows(rows: Iterable[Mapping[str, Any]], unit: str | None = None, *, stderr: bool = False) -> None:
     """Things of one sort, a row each, with the unit of every amount in its heading.
 
     On a terminal that is too narrow the long texts wrap; on one that is too narrow for that, each thing stands field
@@ -166,7 +172,7 @@ def show_rows(rows: Iterable[Mapping[str, Any]], unit: str | None = None) -> Non
     if not rows:
         text("none")
         return
-    out = console()
+    out = console(stderr=stderr)
     table = _table(*(heading(name, unit) for name in rows[0]))
     for column, name in zip(table.columns, rows[0], strict=True):
         if any(isinstance(row[name], (int, float)) and not isinstance(row[name], bool) for row in rows):
