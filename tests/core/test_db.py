@@ -177,3 +177,19 @@ def test_a_setting_that_makes_no_sense_is_named(monkeypatch, variable, given):
     monkeypatch.setenv(f"SCIDEX_{variable}", given)
     with pytest.raises(SettingInvalid, match=f"SCIDEX_{variable} is set to '{given}'"):
         load_settings()
+
+
+@pytest.mark.timeout(60)
+def test_a_statement_of_megabytes_does_not_hang_the_transaction(economy):
+    """Found in the bench: the driver's own commit in a pipeline hung after a statement above about one megabyte."""
+    text = "x" * 8_000_000
+
+    def work(tx: Tx) -> int:
+        cursor = tx.execute("SELECT length(%s::text)", [text])
+        tx.execute("SELECT %s::text", [text])
+        (length,) = cursor.fetchone() or (0,)
+        tx.execute("SELECT length(%s::text)", [text])
+        return int(length)
+
+    assert economy.run(work) == 8_000_000
+    assert economy.run(work, dry_run=True) == 8_000_000
