@@ -25,6 +25,7 @@ from scidex.core.db import (
     SchemaBroken,
     StorageFull,
     TextInvalid,
+    Tx,
     check_role,
     check_server,
 )
