@@ -186,7 +186,10 @@ def sent(places: Sequence[int], lines: Sequence[UsageLine]) -> str:
         return fingerprint(())
     each = _by_column(lines)
     moments = [None if moment is None else (moment - _EPOCH) // _MICROSECOND for moment in each.used_at]
-    return fingerprint(map(repr, (list(places), *each._replace(used_at=moments))))
+    numbers = (list(places), moments, each.amount, *each[9:14])  # input_tokens to usd
+    texts = ("\0".join([text or "" for text in column]) for column in (*each[:4], *each[6:9], *each[14:]))
+    # No text is empty or holds NUL or a new line, which therefore part them.
+    return fingerprint(f"{column}\n" for column in (*numbers, *texts))
 
 
 def render(places: Sequence[int], lines: Sequence[UsageLine], prices: Sequence[Price]) -> Rendered:
