@@ -27,8 +27,7 @@ OFFSET_ONE = 10**15
 """One nat, in the parts of an offset."""
 
 _STEP = 2.0**-49
-"""Error allowed per unit of magnitude, sixteen half-ulps: more than all operations on it add up to, even with
-libm off by two ulps in each call."""
+"""Error allowed per unit of magnitude: sixteen half-ulps, more than all operations with a libm off by two ulps make."""
 
 _HALF_ULP = 2.0**-53
 """The error of one operation, per unit of magnitude: for prices, where a bound that is ten times wider would show."""
@@ -172,14 +171,13 @@ def subsidy(b: int, offsets: Sequence[int]) -> int:
     """
     none = (0,) * len(offsets)
     _check_whole(none, b, offsets)
-    levels = _levels(none, b, offsets)
+    levels, one = _levels(none, b, offsets)
     least = min(levels)
     against = _gap(none, b, offsets, levels.index(least))
     low, high = _bracket(b, against, _STEP * (len(levels) + 4 + abs(against)))
-    total = [(1, level) for level in levels]
 
     def is_below(tokens: int) -> bool:
-        return _sign_of_sum([*total, (-1, least + tokens * OFFSET_ONE)], b * OFFSET_ONE) > 0
+        return _sign_of_sum([*((1, level) for level in levels), (-1, least + tokens * one)], b * one) > 0
 
     return 1 + _last(math.ceil(low) - 1, math.ceil(high) - 1, is_below)
 
@@ -253,11 +251,11 @@ def prices_of(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[int, ..
         weight = math.exp(-abs(gap))
         price = PRICE_ONE * weight / (1.0 + weight)
         # What the gap and exp are off counts at most once: as the weight grows, so does what it is divided by.
-        smaller = _nearest_price(q, b, offsets, 0 if gap > 0.0 else 1, price, 12 + abs(gap))
+        smaller = _nearest_price(q, b, offsets, 0 if gap > 0.0 else 1, price, 14 + abs(gap))
         return (smaller, PRICE_ONE - smaller) if gap > 0.0 else (PRICE_ONE - smaller, smaller)
-    levels = _levels(q, b, offsets)
+    levels, one = _levels(q, b, offsets)
     largest = levels.index(max(levels))
-    gaps = [(levels[largest] - level) / (b * OFFSET_ONE) for level in levels]
+    gaps = [(levels[largest] - level) / (b * one) for level in levels]
     weights = [math.exp(-gap) for gap in gaps]
     scale = PRICE_ONE / sum(weights)
     rounded = [0] * len(levels)
@@ -274,11 +272,11 @@ def _nearest_price(q: Sequence[int], b: int, offsets: Sequence[int], outcome: in
     low, high = math.floor(price - error + 0.5), math.floor(price + error + 0.5)
     if low == high:
         return low
-    levels = _levels(q, b, offsets)
+    levels, one = _levels(q, b, offsets)
 
     def is_reached(parts: int) -> bool:
         terms = [(2 * PRICE_ONE, levels[outcome])] + [(1 - 2 * parts, level) for level in levels]
-        return _sign_of_sum(terms, b * OFFSET_ONE) >= 0
+        return _sign_of_sum(terms, b * one) >= 0
 
     return _last(low, high, is_reached)
 
@@ -294,15 +292,15 @@ def maker_result(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int)
     _check_whole(q, b, offsets, outcome)
     context = _context(60)
 
-    def minus_log_price(levels: Sequence[int]) -> Decimal:
+    def minus_log_price(q: Sequence[int]) -> Decimal:
+        levels, one = _levels(q, b, offsets)
         top = max(levels)
         total = Decimal(0)
         for level in levels:
-            total = context.add(total, context.exp(context.divide(level - top, b * OFFSET_ONE)))
-        return context.add(context.ln(total), context.divide(top - levels[outcome], b * OFFSET_ONE))
+            total = context.add(total, context.exp(context.divide(level - top, b * one)))
+        return context.add(context.ln(total), context.divide(top - levels[outcome], b * one))
 
-    start, now = minus_log_price(_levels((0,) * len(q), b, offsets)), minus_log_price(_levels(q, b, offsets))
-    return float(context.multiply(b, context.subtract(now, start)))
+    return float(context.multiply(b, context.subtract(minus_log_price(q), minus_log_price((0,) * len(q)))))
 
 
 def _check_whole(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int = 0, amount: int = 0) -> None:
@@ -316,15 +314,17 @@ def _check_whole(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int 
         raise ValueError(f"an amount must not be below zero, not {amount}")
 
 
-def _levels(q: Sequence[int], b: int, offsets: Sequence[int]) -> list[int]:
-    """The logits as whole multiples of `1 / (b * OFFSET_ONE)`, so that they compare and subtract exactly."""
-    return [held * OFFSET_ONE + offset * b for held, offset in zip(q, offsets, strict=True)]
+def _levels(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[list[int], int]:
+    """The logits as whole multiples of `1 / (b * one)`, so that they compare and subtract exactly, and that `one`."""
+    one = OFFSET_ONE if any(offsets) else 1
+    return [held * one + offset * b for held, offset in zip(q, offsets, strict=True)], one
 
 
 def _gap(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int) -> float:
     """`_log_odds_against`: of two outcomes, as most markets have, the one exact difference rounded once."""
     if len(q) > 2:
-        return _log_odds_against(_levels(q, b, offsets), outcome, b * OFFSET_ONE)
+        levels, one = _levels(q, b, offsets)
+        return _log_odds_against(levels, outcome, b * one)
     behind, start = q[1 - outcome] - q[outcome], offsets[1 - outcome] - offsets[outcome]
     return (behind * OFFSET_ONE + start * b) / (b * OFFSET_ONE) if start else behind / b
 
@@ -359,11 +359,11 @@ def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
 
 def _cost_against(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int, tokens: int) -> int:
     """The sign of `cost of shares - tokens`: that of `sum exp(z after) - exp(tokens / b) sum exp(z)`."""
-    levels = _levels(q, b, offsets)
-    terms = [(-1, level + tokens * OFFSET_ONE) for level in levels]
-    levels[outcome] += shares * OFFSET_ONE
+    levels, one = _levels(q, b, offsets)
+    terms = [(-1, level + tokens * one) for level in levels]
+    levels[outcome] += shares * one
     terms += [(1, level) for level in levels]
-    return _sign_of_sum(terms, b * OFFSET_ONE)
+    return _sign_of_sum(terms, b * one)
 
 
 def _sign_of_sum(terms: Iterable[tuple[int, int]], unit: int) -> int:
