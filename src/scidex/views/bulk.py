@@ -6,21 +6,22 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
-
-from pydantic import TypeAdapter
+from typing import Any, NamedTuple, Protocol
 
 from scidex.core.db import Tx
-from scidex.core.errors import Invalid, Refusal
+from scidex.core.errors import Busy, Invalid, Refusal
 from scidex.core.journal import Receipt, Request, perform
-from scidex.core.names import check_name
+from scidex.core.names import MAX_NAME, check_name
 from scidex.economy import Economy
+from scidex.metering import UsageLine
 from scidex.views.known import Known, Unread, without_reading
-from scidex.views.lines import LINES, ActorDiffers, Line, read_line
+from scidex.views.lines import LINES, USAGE_LINES, ActorDiffers, Line, read_line
 from scidex.views.words import facts_of
 
 CHUNK = 1000
 """Commands of one transaction."""
+INTAKE_CHUNK = 5000
+"""Lines of usage of one transaction."""
 LINES_MAX = 100_000
 """Most lines that are carried out together, all or nothing, and most of one request over HTTP."""
 
@@ -36,6 +37,15 @@ class Given(NamedTuple):
 
     line: int
     content: Any
+
+
+class Carrier(Protocol):
+    """Carries out lines, `size` of them in a transaction."""
+
+    @property
+    def size(self) -> int: ...
+
+    def carry_out(self, given: Sequence[Given]) -> list[Answered]: ...
 
 
 class Answered(NamedTuple):
@@ -66,7 +76,17 @@ def numbered(lines: Iterable[bytes]) -> Iterator[Given]:
             yield Given(number, said)
 
 
-def chunks(given: Iterable[Given], size: int = CHUNK) -> Iterator[list[Given]]:
+def check_key(key: str | None) -> str | None:
+    """The key itself if keys of lines can be made of it. Refuses: NameInvalid."""
+    return key if key is None else check_name(key, "idempotency key", longest=MAX_NAME - 20)
+
+
+def key_of(key: str | None, line: int) -> str | None:
+    """The key of a line that has none of its own, if all of them have one."""
+    return None if key is None else f"{key}#{line}"
+
+
+def chunks(given: Iterable[Given], size: int) -> Iterator[list[Given]]:
     """The same, so many at a time."""
     rest = iter(given)
     while chunk := list(islice(rest, size)):
@@ -81,13 +101,7 @@ class Bulk:
     actor: str
     key: str | None = None
     known: Known = field(default_factory=Known)
-    sort: TypeAdapter[Any] = LINES
-
-    def check(self) -> Bulk:
-        """See that the keys made of `key` can be used. Refuses: NameInvalid."""
-        if self.key is not None:
-            check_name(self._key_of(LINES_MAX * 1000), "idempotency key")
-        return self
+    size: int = CHUNK
 
     def carry_out(self, given: Sequence[Given]) -> list[Answered]:
         """Do all of it in one transaction; what is refused is refused alone.
@@ -138,7 +152,7 @@ class Bulk:
         return asked
 
     def _read(self, content: Any) -> Line:
-        ask = read_line(content, self.sort)
+        ask: Line = read_line(content, LINES)
         if ask.actor not in (None, self.actor):
             raise ActorDiffers(given=ask.actor, actor=self.actor)
         return ask
@@ -150,13 +164,8 @@ class Bulk:
         except Refusal as refusal:
             each.answer = refusal
             return
-        key = each.ask.idempotency_key
-        if key is None and self.key is not None:
-            key = self._key_of(each.line)
+        key = each.ask.idempotency_key or key_of(self.key, each.line)
         each.request = Request(command, self.actor, key)
-
-    def _key_of(self, line: int) -> str:
-        return f"{self.key}#{line}"
 
     def _answered(self, asked: Sequence[_Asked]) -> list[Answered]:
         self._with_reading(self._tell, [each for each in asked if isinstance(each.answer, Receipt)])
@@ -186,6 +195,54 @@ class Bulk:
             with self.economy.reading(actor=self.actor) as tx:
                 for each in later:
                     work(each, tx)
+
+
+@dataclass(frozen=True)
+class UsageBulk:
+    """Takes in lines of usage as one actor; their transaction has the key `key` and the number of its first line."""
+
+    economy: Economy
+    actor: str
+    key: str | None = None
+    size: int = INTAKE_CHUNK
+
+    def carry_out(self, given: Sequence[Given]) -> list[Answered]:
+        """Take all of it in in one transaction; a line that cannot be taken is refused alone.
+
+        Refuses, all of it, and then nothing happened: DatabaseDown, Contended, StorageFull, DatabaseReadOnly.
+        """
+        assert len(given) <= INTAKE_CHUNK
+        answers: dict[int, Answered] = {}
+        with self.economy.reading(actor=self.actor) as tx:
+            taken = list(self._lines(given, tx, answers))
+        if taken:
+            try:
+                self._take_in(given[0].line, taken, answers)
+            except Busy:
+                raise
+            except Refusal as refusal:
+                # What they sum to was refused, and with it all of them.
+                answers |= {line: refused(line, refusal) for line, _ in taken}
+        return [answers[each.line] for each in given]
+
+    def _lines(self, given: Sequence[Given], tx: Tx, answers: dict[int, Answered]) -> Iterator[tuple[int, UsageLine]]:
+        for line, content in given:
+            try:
+                yield line, read_line(content, USAGE_LINES).used_by(tx, self.actor)
+            except Refusal as refusal:
+                answers[line] = refused(line, refusal)
+
+    def _take_in(self, first: int, taken: Sequence[tuple[int, UsageLine]], answers: dict[int, Answered]) -> None:
+        report = self.economy.intake([used for _, used in taken], actor=self.actor, key=key_of(self.key, first))
+        (receipt,) = report.receipts
+        problems, repeated = dict(report.refused), set(report.repeated)
+        for place, (line, _) in enumerate(taken):
+            if place in problems:
+                answers[line] = refused(line, problems[place])
+                continue
+            status = "repeated" if place in repeated else "done"
+            row = f'{{"number":{receipt.number},"line":{place}}}' if status == "done" else "null"
+            answers[line] = Answered(line, status, f'{{"line":{line},"status":"{status}","receipt":{row}}}')
 
 
 def refused(line: int, refusal: Refusal) -> Answered:

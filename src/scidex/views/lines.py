@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
+from scidex.core.db import Tx
 from scidex.core.errors import Forbidden, Invalid
+from scidex.metering import UsageLine
 from scidex.views.asks import Ask, BuyTerms, HoldBody, PostTerms, SellTerms, Text, TransferBody, VoidTerms, example
-from scidex.views.spending import ExtendTerms, ReleaseTerms, ReserveBody, SettleTerms, UsageBody
+from scidex.views.spending import ExtendTerms, ReleaseTerms, ReserveBody, SettleTerms, UsageBody, UsedBody
 from scidex.views.words import explained
 
+Read = TypeVar("Read")
 _HYPOTHESIS = {"artifact_type": "hypothesis", "artifact_id": "tau-spreads-trans-synaptically"}
 
 
@@ -119,12 +122,12 @@ class ExtendLine(ExtendTerms, Line):
     do: Literal["extend"]
 
 
-class UsageLine(UsageBody, Line):
+class ChargeLine(UsageBody, Line):
     """Record usage that nobody reserved."""
 
     model_config = example(do="usage", **_HYPOTHESIS, unit="api_calls", amount=3, provider="pubmed", event="sweep-9")
 
-    do: Literal["usage"] = "usage"
+    do: Literal["usage"]
 
 
 LINES: TypeAdapter[Any] = TypeAdapter(
@@ -139,19 +142,66 @@ LINES: TypeAdapter[Any] = TypeAdapter(
         | SettleLine
         | ReleaseLine
         | ExtendLine
-        | UsageLine,
+        | ChargeLine,
         Field(discriminator="do"),
     ]
 )
 """Every command that a line can ask for."""
-USAGE_LINES: TypeAdapter[Any] = TypeAdapter(UsageLine)
-"""Usage alone, which then need not say what to do."""
 
 
-def read_line(content: Any, sort: TypeAdapter[Any]) -> Line:
+class IntakeLine(UsedBody):
+    """A line of usage: what was used, by whom, for which artifact."""
+
+    model_config = example(**_HYPOTHESIS, model="gpt-4o", input_tokens=1180, output_tokens=420, event="call-72")
+
+    artifact_type: Text
+    artifact_id: Text
+    actor: Text | None = Field(default=None, description="who used it; only operators report what others used")
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.unit is None and self.model is None:
+            raise ValueError("give unit, or model")
+        if self.idempotency_key is not None:
+            raise ValueError("a line of usage has no key; its event id sees to it that it counts once")
+        return self
+
+    def used_by(self, tx: Tx, actor: str) -> UsageLine:
+        """In parts, used by this actor where the line names nobody.
+
+        Refuses: UnknownResource, UnknownModel and what `parse_amount` refuses.
+        """
+        used = self.usage(tx)
+        return UsageLine(
+            self.artifact_type,
+            self.artifact_id,
+            self.actor or actor,
+            used.unit,
+            used.amount,
+            used.used_at,
+            used.event,
+            used.model,
+            used.provider,
+            used.input_tokens,
+            used.output_tokens,
+            used.cached_tokens,
+            used.cache_write_tokens,
+            used.usd,
+            used.price_source,
+            used.work,
+            used.context,
+            used.source,
+        )
+
+
+USAGE_LINES: TypeAdapter[IntakeLine] = TypeAdapter(IntakeLine)
+"""Usage alone, which is taken in in bulk."""
+
+
+def read_line(content: Any, sort: TypeAdapter[Read]) -> Read:
     """A line from its JSON text in UTF-8, or from what was read of it already. Refuses: LineInvalid."""
     try:
-        found: Line = sort.validate_json(content) if isinstance(content, bytes) else sort.validate_python(content)
+        found = sort.validate_json(content) if isinstance(content, bytes) else sort.validate_python(content)
     except ValidationError as error:
         raise LineInvalid(problem=explained(error.errors(include_url=False, include_input=False))) from None
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -294,6 +295,21 @@ def _limit_fields(limit: LimitSet) -> dict[str, Any]:
         "held": to_number(limit.held, unit),
         "resets_at": limit.resets_at,
     }
+
+
+EVENTS_BESIDE = 64
+"""Rows to look for beyond a page of events: more than one command makes."""
+
+
+def events_shown(found: Sequence[BudgetEvent], limit: int) -> int:
+    """How many of these a page shows: `limit`, and what else the last of their commands noted.
+
+    A page continues after a command, so it must not end in the middle of one.
+    """
+    shown = min(limit, len(found))
+    while 0 < shown < len(found) and found[shown].number == found[shown - 1].number:
+        shown += 1
+    return shown
 
 
 def budget_event_view(event: BudgetEvent) -> BudgetEventView:

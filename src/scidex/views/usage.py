@@ -8,9 +8,21 @@ from typing import Any
 from pydantic import Field
 
 from scidex.core.units import USD, to_number, unit_named
-from scidex.metering import HourRow, Price, UsageRow, UsageTotal, bound_of, price_of, tier_of, unit_of_tier
+from scidex.metering import (
+    HourKey,
+    HourRow,
+    Price,
+    UsagePlace,
+    UsageRow,
+    UsageTotal,
+    bound_of,
+    price_of,
+    tier_of,
+    unit_of_tier,
+)
 from scidex.policy import Policy
 from scidex.views.base import View
+from scidex.views.words import CursorInvalid, cursor, names_of
 
 
 class UsageView(View):
@@ -153,6 +165,45 @@ def model_view(
         price_source=price.source,
         policy_version=version,
     )
+
+
+def usage_place(row: UsageRow) -> str:
+    """The place in a list of usage after this row."""
+    return cursor(row.used_at.isoformat(), str(row.number), str(row.line))
+
+
+def place_of(given: str | None) -> UsagePlace | None:
+    """The place that a page of usage ended at. Refuses: CursorInvalid."""
+    if given is None:
+        return None
+    at, number, line = names_of(given, 3)
+    try:
+        return UsagePlace(_moment(at), int(number[:18]), int(line[:9]))
+    except ValueError:
+        raise CursorInvalid(given=given[:60]) from None
+
+
+def hour_place(row: HourRow) -> str:
+    """The place in a list of sums after this one."""
+    return cursor(row.hour.isoformat(), *row[1:7])
+
+
+def hour_of(given: str | None) -> HourKey | None:
+    """The place that a page of sums ended at. Refuses: CursorInvalid."""
+    if given is None:
+        return None
+    hour, *names = names_of(given, 7)
+    try:
+        return HourKey(_moment(hour), *names)
+    except ValueError:
+        raise CursorInvalid(given=given[:60]) from None
+
+
+def _moment(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return at
 
 
 def _in_units(fields: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -22,7 +22,7 @@ from scidex.core.errors import Busy
 from scidex.economy import Economy
 from scidex.surfaces.cli import render
 from scidex.surfaces.cli.calls import Call, acts
-from scidex.views import CHUNK, LINES, LINES_MAX, Answered, Bulk, LineInvalid, at_line, chunks, numbered
+from scidex.views import CHUNK, LINES_MAX, Answered, Bulk, LineInvalid, UsageBulk, at_line, check_key, chunks, numbered
 
 app = typer.Typer()
 _READ = 2**20
@@ -56,11 +56,11 @@ def batch(
 ) -> None:
     """Carry out a file of commands, a line each.
 
-    Prints a receipt per line, and what became of them all. The same file does nothing twice, so run it again after whatever interrupted it; a file that was changed is another
-    file, unless --key says that it is not. A line that is refused is refused alone. Exits with the code of the first
-    refusal.
+    Prints a receipt per line, and what became of them all. The same file does nothing twice, so run it again after
+    whatever interrupted it; a file that was changed is another file, unless --key says that it is not. A line that is
+    refused is refused alone. Exits with the code of the first refusal.
     """
-    carry_out(call, file, all_or_nothing=all_or_nothing, out=out, key=key, again=again)
+    carry_out(call, file, Bulk, all_or_nothing=all_or_nothing, out=out, key=key, again=again)
 
 
 @dataclass
@@ -85,7 +85,14 @@ class Tally:
 
 
 def carry_out(
-    call: Call, file: str, *, all_or_nothing: bool, out: Path | None, key: str | None, again: bool, sort: Any = LINES
+    call: Call,
+    file: str,
+    sort: type[Bulk] | type[UsageBulk],
+    *,
+    all_or_nothing: bool = False,
+    out: Path | None,
+    key: str | None,
+    again: bool,
 ) -> None:
     """Carry out the lines of a file and say what became of them."""
     if again and key is not None:
@@ -95,12 +102,12 @@ def carry_out(
         source = stack.enter_context(_opened(file, hashed=key is None and not again))
         sink = stack.enter_context(_sink(out))
         economy = stack.enter_context(Economy.open(call.settings))
-        bulk = Bulk(economy, call.actor, None if again else key or source.digest, sort=sort).check()
+        bulk = sort(economy, call.actor, check_key(None if again else key or source.digest))
         given = numbered(stack.enter_context(_watched(source, quiet=out is None and sys.stdout.isatty())))
         whole = [list(islice(given, LINES_MAX + 1))] if all_or_nothing else None
         try:
-            for chunk in whole or chunks(given):
-                answers = bulk.carry_out_whole(chunk) if all_or_nothing else bulk.carry_out(chunk)
+            for chunk in whole or chunks(given, bulk.size):
+                answers = bulk.carry_out_whole(chunk) if whole and isinstance(bulk, Bulk) else bulk.carry_out(chunk)
                 tally.add(answers)
                 sink("\n".join([answer.text for answer in answers]))
         except Busy:

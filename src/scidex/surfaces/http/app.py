@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from scidex.economy import Economy
-from scidex.surfaces.http import batch, bounties, budgets, ledger, markets, registry, system
+from scidex.surfaces.http import batch, bounties, budgets, ledger, markets, registry, reservations, system, usage
 from scidex.surfaces.http.edge import Edge
 from scidex.surfaces.http.problems import MEDIA_TYPE, Problem, add_handlers
 from scidex.views import LINES, Known
@@ -38,7 +38,8 @@ must ask. 404: it names what is not there. 409: ask again after a change. 402: a
 TAGS = [
     {"name": "markets", "description": "prices, orders, positions, and how markets open and end"},
     {"name": "bounties", "description": "tokens in escrow for progress on an artifact"},
-    {"name": "budgets", "description": "what capital claims, how pools are shared, what was spent"},
+    {"name": "budgets", "description": "what capital claims, how pools are shared, what is reserved, under which caps"},
+    {"name": "usage", "description": "what was used, its sums by the hour, what models cost"},
     {"name": "ledger", "description": "accounts, transfers, holds, issue and retirement"},
     {"name": "batches", "description": "many commands in one request, a line each"},
     {"name": "registry", "description": "who acts and what is researched"},
@@ -80,7 +81,7 @@ def create_app(economy: Economy) -> FastAPI:
     app.state.economy, app.state.known = economy, Known()
     add_handlers(app)
     app.add_middleware(Edge)
-    for topic in (markets, bounties, budgets, ledger, batch, registry, system):
+    for topic in (markets, bounties, budgets, reservations, usage, ledger, batch, registry, system):
         app.include_router(topic.router)
     app.openapi = _description_of(app)  # type: ignore[method-assign]
     return app

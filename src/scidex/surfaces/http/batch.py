@@ -15,7 +15,21 @@ from starlette.responses import Response, StreamingResponse
 from scidex.core.errors import Busy
 from scidex.surfaces.http.inputs import AsCaller
 from scidex.surfaces.http.problems import RequestInvalid
-from scidex.views import LINES, LINES_MAX, Answered, Bulk, Given, TooManyLines, chunks, numbered, refused
+from scidex.views import (
+    LINES,
+    LINES_MAX,
+    USAGE_LINES,
+    Answered,
+    Bulk,
+    Carrier,
+    Given,
+    TooManyLines,
+    UsageBulk,
+    check_key,
+    chunks,
+    numbered,
+    refused,
+)
 
 router = APIRouter(tags=["batches"])
 LINES_TYPE = "application/x-ndjson"
@@ -54,22 +68,39 @@ async def post_batch(request: Request, caller: AsCaller, all_or_nothing: AllOrNo
     sent again under the same key does nothing twice, and tries again what was refused. Without the header such lines
     happen each time.
     """
-    return await _carry_out(request, Bulk(caller.economy, caller.actor, caller.key, caller.known), all_or_nothing)
-
-
-async def _carry_out(request: Request, bulk: Bulk, all_or_nothing: bool) -> Response:
-    bulk.check()
-    given = await run_in_threadpool(_given, await request.body())
+    bulk = Bulk(caller.economy, caller.actor, check_key(caller.key), caller.known)
+    given = await _read(request)
     if all_or_nothing:
         answers = await run_in_threadpool(bulk.carry_out_whole, given)
         return Response(_text(answers), media_type=LINES_TYPE)
-    rest = chunks(given)
+    return await _answered(bulk, given)
+
+
+@router.post("/api/economics/usage/batch", response_class=StreamingResponse, openapi_extra=described(USAGE_LINES))
+async def post_usage_batch(request: Request, caller: AsCaller) -> Response:
+    """Take in usage that nobody reserved, a line each: JSON lines (application/x-ndjson), or a JSON array.
+
+    The answer has a line for each, as that of `/api/batch`; the receipt is the `number` and `line` of the row of usage,
+    and `"repeated"` also says that its `event` had been counted before. Give every line an `event` id of your own, and
+    it counts once however often it is sent, in whatever batch. Five thousand lines are one transaction. With the header
+    Idempotency-Key the same lines sent again under the same key are not taken in twice; if they differ, those of the
+    transaction are refused (`key_reused`). Lines of other actors are for operators to report.
+    """
+    return await _answered(UsageBulk(caller.economy, caller.actor, check_key(caller.key)), await _read(request))
+
+
+async def _read(request: Request) -> list[Given]:
+    return await run_in_threadpool(_given, await request.body())
+
+
+async def _answered(bulk: Carrier, given: list[Given]) -> Response:
+    rest = chunks(given, bulk.size)
     # If not even these can be carried out, the answer is a problem, as for any other request.
     first = await run_in_threadpool(bulk.carry_out, next(rest))
     return StreamingResponse(_answers(bulk, first, rest), media_type=LINES_TYPE)
 
 
-async def _answers(bulk: Bulk, first: list[Answered], rest: Iterator[list[Given]]) -> AsyncIterator[str]:
+async def _answers(bulk: Carrier, first: list[Answered], rest: Iterator[list[Given]]) -> AsyncIterator[str]:
     yield _text(first)
     for chunk in rest:
         try:
