@@ -167,22 +167,32 @@ def ambient_tx() -> Tx | None:
 
 
 class Database:
-    """A pool of connections and the only place that commits."""
+    """Two pools of connections, to write and to read, and the only place that commits."""
 
     def __init__(self, conninfo: str, settings: Settings, *, clock: Clock = system_clock) -> None:
         self.conninfo = conninfo
         self.clock = clock
         self._settings = settings
-        self._pool: ConnectionPool[Connection[Any]] = ConnectionPool(
-            conninfo,
+        # What writes looks rows up by key: one plan per statement serves for good, and it is that of the index, whatever
+        # the size of the table when it was made. What reads has optional filters, and is planned for those given.
+        self._writers = self._pool(
+            "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c random_page_cost=1.1 -c jit=off"
+        )
+        self._readers = self._pool("")
+
+    def _pool(self, options: str) -> ConnectionPool[Connection[Any]]:
+        settings = self._settings
+        return ConnectionPool(
+            self.conninfo,
             min_size=0,
             max_size=settings.pool_size,
             timeout=settings.connect_timeout_s,
             reconnect_timeout=settings.connect_timeout_s,
             kwargs={
                 "autocommit": True,
+                "prepare_threshold": 2,
                 "connect_timeout": settings.connect_timeout_s,
-                "options": f"-c lock_timeout={settings.lock_timeout_ms} -c timezone=UTC",
+                "options": f"-c lock_timeout={settings.lock_timeout_ms} -c timezone=UTC {options}",
                 "application_name": "scidex",
             },
             configure=_take_on_role,
@@ -191,11 +201,13 @@ class Database:
 
     def open(self) -> None:
         """Start lending connections."""
-        self._pool.open()
+        self._writers.open()
+        self._readers.open()
 
     def close(self) -> None:
         """Give every connection back to the server."""
-        self._pool.close()
+        self._writers.close()
+        self._readers.close()
 
     def run(
         self, work: Callable[[Tx], Outcome], *, actor: str, dry_run: bool = False, pipelined: bool = True
@@ -216,7 +228,7 @@ class Database:
                 # Full jitter: those who collided spread out instead of meeting again.
                 time.sleep(random.uniform(0, min(0.25, 0.002 * 2**attempt)))
             try:
-                with _failures_named(), self._pool.connection() as connection:
+                with _failures_named(), self._writers.connection() as connection:
                     return self._once(connection, work, actor, dry_run, pipelined)
             except _Repeat as repeat:
                 last = repeat.__cause__
@@ -228,7 +240,7 @@ class Database:
 
         Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken, RightMissing, TextInvalid.
         """
-        with _failures_named(), self._pool.connection() as connection:
+        with _failures_named(), self._readers.connection() as connection:
             connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
             try:
                 with connection.transaction():

@@ -60,9 +60,14 @@ def hash_of(block: Block) -> bytes:
 
 _HEAD = "SELECT height, below_transaction, hash FROM journal_block ORDER BY height DESC LIMIT 1"
 _ENDED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+# First the rows, by their transactions, then their order: in one step the planner would walk the whole journal in the
+# order of its numbers.
 _ROWS = """
-SELECT number, at, actor, key, kind, policy, command, receipt FROM journal
-WHERE transaction_id >= %s AND transaction_id < %s ORDER BY number LIMIT %s
+WITH found AS MATERIALIZED (
+  SELECT number, at, actor, key, kind, policy, command, receipt FROM journal
+  WHERE transaction_id >= %s AND transaction_id < %s
+)
+SELECT * FROM found ORDER BY number
 """
 _NTH = """
 SELECT transaction_id FROM journal WHERE transaction_id >= %s AND transaction_id < %s
@@ -91,7 +96,7 @@ def seal(tx: Tx, *, at_most: int = 50_000) -> int:
     # A block ends between transactions, before the one that holds row number `at_most`, and holds at least one.
     cut = tx.execute(_NTH, [start, ended, at_most]).fetchone()
     below = max(cut[0], first[0] + 1) if cut else ended
-    entries = [Entry(*row) for row in tx.execute(_ROWS, [start, below, None])]
+    entries = [Entry(*row) for row in tx.execute(_ROWS, [start, below])]
     leaves = [leaf_of(entry) for entry in entries]
     block = Block(
         height,
@@ -135,7 +140,7 @@ def _check_rows(tx: Tx, block: Block, leaves: list[bytes]) -> Iterator[str]:
     sealed = set(leaves)
     found = set()
     changed = []
-    for row in tx.execute(_ROWS, [block.from_transaction, block.below_transaction, None]):
+    for row in tx.execute(_ROWS, [block.from_transaction, block.below_transaction]):
         entry = Entry(*row)
         leaf = leaf_of(entry)
         found.add(leaf)
