@@ -62,7 +62,7 @@ def test_a_transaction_that_is_still_open_holds_the_seal_back_and_nothing_is_los
 
         perform(tx, [Request(Issue(wallet_of("operator"), 5, "slow"), "operator")])
         # Another row with a higher number commits first; sealing it now would shut this one out.
-        with economy.database._pool.connection() as other:
+        with economy.database._writers.connection() as other:
             other.execute(
                 "INSERT INTO journal (number, at, actor, kind, policy, command, receipt)"
                 " VALUES (nextval('journal_number'), now(), 'x', 'k', 1, '{}', '{}')"
