@@ -77,7 +77,7 @@ class ChargedReceipt(Done):
         description="by unit, how far the budget is below zero: a grant has to repay it first"
     )
     late: bool
-    events_repeated: int = Field(description="events that had been counted before, and were not charged again")
+    repeated_events: int = Field(description="events that had been counted before, and were not charged again")
     warnings: list[str]
 
 
@@ -142,7 +142,7 @@ class LimitView(View):
     resets_at: datetime | None
 
 
-class LimitReceipt(Done, LimitView):
+class LimitReceipt(LimitView, Done):
     """Where a cap stands after a command."""
 
 
@@ -212,7 +212,7 @@ def charged_receipt(receipt: Receipt[Charged]) -> ChargedReceipt:
         overrun=amounts_of(charged.overrun),
         debts=amounts_of(charged.debts),
         late=charged.late,
-        events_repeated=charged.repeated,
+        repeated_events=charged.repeated,
         warnings=list(charged.warnings),
     )
 

@@ -34,6 +34,15 @@ TOPICS = {
     "markets": Topic("markets", "Markets on artifacts: quote, trade, settle."),
     "bounties": Topic("bounties", "Tokens in escrow for progress on an artifact."),
     "budgets": Topic("budgets", "What capital claims, and how a pool is shared."),
+    "limits": Topic("reservations", "Caps that all must hold: of the fleet, an actor, a provider, an artifact."),
+    "reserve": Topic("reservations", "Set resources of an artifact's budget aside: all of it, or nothing.", True),
+    "settle": Topic(
+        "reservations", "Record what a reservation was used for, nothing without options, and release the rest.", True
+    ),
+    "release": Topic("reservations", "Release a reservation of which nothing was used.", True),
+    "extend": Topic("reservations", "Let a reservation run for so many seconds from now.", True),
+    "reservations": Topic("reservations", "What is set aside for work that goes on."),
+    "usage": Topic("usage", "What was used, its sums by the hour, what models cost."),
     "batch": Topic("batch", "Carry out a file of commands, a line each.", True),
     "ledger": Topic("ledger", "Accounts, transfers and holds."),
     "actors": Topic("registry", "Who acts, and in which roles."),

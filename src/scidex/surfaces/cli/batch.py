@@ -38,7 +38,7 @@ AllOrNothing = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Where the receipts go, a line each; by default stdout.")
 ]
-Key = Annotated[
+FileKey = Annotated[
     str | None,
     typer.Option("--key", metavar="PREFIX", help="Each line's key is this and its number; by default the file's hash."),
 ]
@@ -51,7 +51,7 @@ def batch(
     file: File,
     all_or_nothing: AllOrNothing = False,
     out: Out = None,
-    key: Key = None,
+    key: FileKey = None,
     again: Again = False,
 ) -> None:
     """Carry out a file of commands, a line each.

@@ -9,6 +9,7 @@ import typer
 from scidex import views
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount, unit_named
+from scidex.entities import EntityKey
 from scidex.exchange.resource_allocator import (
     allocate_pool,
     compute_resource_budget,
@@ -17,7 +18,8 @@ from scidex.exchange.resource_allocator import (
     get_resource_budget_rankings,
     record_resource_spending,
 )
-from scidex.surfaces.cli.calls import Before, Key, Limit, Offset, changes, reads
+from scidex.senate.budgets import budget_of, find_budget, find_budget_events, find_budgets, set_budget
+from scidex.surfaces.cli.calls import After, Before, Key, Limit, Offset, changes, reads
 from scidex.surfaces.cli.words import Amount, Artifact, ArtifactType, artifact_of
 
 budgets = typer.Typer()
@@ -75,6 +77,71 @@ def allocate(
         key=key,
     )
     return views.allocation_receipt(receipt)
+
+
+@reads(budgets, "list")
+def list_budgets(
+    tx: Tx, artifact_type: OnlyType = None, after: After = None, limit: Limit = 100
+) -> views.Page[views.EnvelopeView]:
+    """What operators granted, and how it stands, by artifact."""
+    start = EntityKey(*views.names_of(after, 2))
+    found = find_budgets(tx, entity_type=artifact_type, after=start, limit=limit + 1)
+    return views.page(
+        views.Page[views.EnvelopeView],
+        found,
+        limit,
+        lambda row: views.envelope_view(row.entity, row, budget_of(tx, row.entity)),
+        lambda last: views.cursor(*last.entity),
+    )
+
+
+@reads(budgets, "granted")
+def granted(tx: Tx, artifact: Artifact, artifact_type: ArtifactType = None) -> views.EnvelopeView:
+    """What an artifact was granted of each unit, what is reserved, spent and left of it."""
+    key = artifact_of(tx, artifact, artifact_type)
+    return views.envelope_view(key, find_budget(tx, key), budget_of(tx, key))
+
+
+@changes(budgets, "set")
+def set_(
+    tx: Tx,
+    artifact: Artifact,
+    amounts: Annotated[list[str], typer.Argument(metavar="UNIT=AMOUNT...", help="As llm_standard=1000000 usd=20.")],
+    pool: Annotated[str, typer.Option("--pool", metavar="POOL", help="Out of which pool.")] = "main",
+    priority_score: Annotated[float | None, typer.Option("--priority", metavar="SCORE", help="From 0 to 1.")] = None,
+    market_weight: Annotated[float | None, typer.Option("--weight", metavar="WEIGHT", help="From -1 to 1.")] = None,
+    cycle: Annotated[str | None, typer.Option("--cycle", metavar="NAME", help="For which cycle.")] = None,
+    artifact_type: ArtifactType = None,
+    key: Key = None,
+) -> views.BudgetSetReceipt:
+    """Make the grants of an artifact these, out of a pool; for operators."""
+    given = dict(each.partition("=")[::2] for each in amounts)
+    receipt = set_budget(
+        tx,
+        entity=artifact_of(tx, artifact, artifact_type),
+        pool=pool,
+        budgets={unit: parse_amount(amount, unit_named(unit), field=unit, zero=True) for unit, amount in given.items()},
+        priority_score=priority_score,
+        market_weight=market_weight,
+        cycle=cycle,
+        key=key,
+    )
+    return views.budget_set_receipt(receipt)
+
+
+@reads(budgets, "events")
+def events(
+    tx: Tx,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="SORT", help="warning, override, debt, notice or returned.")
+    ] = None,
+    before: Before = None,
+    limit: Limit = 100,
+) -> views.Page[views.BudgetEventView]:
+    """What people should see: caps almost reached, overrides, debts, notices; the newest first."""
+    found = find_budget_events(tx, sort=sort, before=before, limit=limit + views.EVENTS_BESIDE)
+    kind = views.Page[views.BudgetEventView]
+    return views.page(kind, found, views.events_shown(found, limit), views.budget_event_view, lambda last: last.number)
 
 
 @changes(budgets, "spend")

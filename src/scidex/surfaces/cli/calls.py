@@ -18,8 +18,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import ValidationError
 
+from scidex import views
 from scidex.actors import ReservedName
+from scidex.core.db import Tx
+from scidex.core.journal import Request, perform_one
 from scidex.core.names import check_name
 from scidex.core.settings import Settings, load_settings
 from scidex.economy import Economy
@@ -42,6 +46,7 @@ Offset = Annotated[int, typer.Option("--offset", min=0, help="Rows to skip.")]
 Work = Callable[..., Any]
 Item = TypeVar("Item")
 Row = TypeVar("Row")
+Done = TypeVar("Done", bound=views.Done)
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,18 @@ def changes(app: typer.Typer, name: str) -> Callable[[Work], Work]:
         return _declare(app, name, work, {"json": Json, "actor": Actor, "dry_run": DryRun}, carry_out, {})
 
     return declare
+
+
+def asked(tx: Tx, sort: type[views.Ask], key: str | None, answer: type[Done], **given: Any) -> Done:
+    """What was asked for on the command line, carried out; options that were left out are left out."""
+    try:
+        ask = sort(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise typer.BadParameter(f"{views.explained(error.errors(include_url=False))}.") from None
+    known = views.Known()
+    done = ask.done(perform_one(tx, Request(ask.command(tx, known), tx.actor, key)), tx, known)
+    assert isinstance(done, answer)
+    return done
 
 
 @contextmanager

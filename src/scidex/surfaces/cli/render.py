@@ -45,12 +45,19 @@ COLUMNS: dict[str, str] = {
     "AllocationRowView": "number created_at sort unit amount pool cycle binding actor note",
     "BountyView": "bounty artifact funder amount remaining state expires_at purpose",
     "BudgetView": "rank artifact price demand bounty_tokens budget market",
+    "BudgetEventView": "number at sort scope subject unit amount cap note",
     "CycleView": "pool unit cycle at amount granted claims theta",
     "EntityView": "entity_type entity_id title proposer registered_at",
+    "EnvelopeLine": "unit granted reserved spent available debt",
+    "EnvelopeView": "artifact pool budgets priority_score version updated_at used_at",
     "EntryView": "number leg at amount balance other reason",
     "GrantView": "artifact claim floor cap grant binding why",
+    "LimitView": "scope subject unit window cap used held resets_at",
     "MarketView": "market artifact state prices liquidity capital_at_risk trades closes_at",
     "PositionView": "market actor shares cost paid capital_at_risk payout",
+    "ReservationView": "reservation artifact actor amounts usd model work expires_at",
+    "UsageHourView": "hour artifact actor unit model amount calls input_tokens output_tokens usd usd_unknown",
+    "UsageView": "used_at artifact actor unit amount model input_tokens output_tokens usd reservation event source",
     "TradeView": "trade at actor side outcome shares redeemed paid prices",
 }
 """What a list shows of each view; its JSON has every field."""
@@ -59,10 +66,13 @@ COLUMNS: dict[str, str] = {
 CONTINUED = {
     "AllocationRowView": "--before",
     "BountyView": "--offset",
+    "BudgetEventView": "--before",
     "BudgetView": "--offset",
     "CycleView": "--before",
     "EntryView": "--before",
+    "ReservationView": "--offset",
     "TradeView": "--before",
+    "UsageView": "--before",
 }
 """What continues a list; where nothing stands here it is --after."""
 
@@ -220,9 +230,9 @@ def heading(name: str, unit: str | None = None) -> str:
     """
     if "(" in name:
         return name
-    words = name.replace("_", " ").removesuffix(" tokens")
+    words = name.replace("_", " ")
     if name in TOKENS:
-        return f"{words} (tokens)"
+        return f"{words.removesuffix(' tokens')} (tokens)"
     if name in UNIT:
         return f"{words} ({'tokens' if unit == 'token' else unit or 'of the unit'})"
     if name in ("at", "as_of"):
