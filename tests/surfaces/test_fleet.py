@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from scidex.actors import RegisterActor
+from scidex.core.db import DatabaseDown
 from scidex.core.journal import Request
 from scidex.core.settings import Settings
 from scidex.economy import Economy
@@ -34,9 +37,11 @@ MODEL = "gpt-4o-mini"
 SERVE = """
 import sys
 from pathlib import Path
+import structlog
 from scidex.core.settings import Settings
 from scidex.economy import Economy
 from scidex.surfaces.http import serve
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 with Economy.open(Settings(home=Path("/nonexistent"), database_url=sys.argv[1], pool_size=8)) as economy:
     serve(economy, host="127.0.0.1", port=0, on_ready=lambda url: print(url, flush=True))
 """
@@ -71,7 +76,9 @@ def serve(url: str) -> Iterator[Callable[[int], list[str]]]:
 
         def start(count: int) -> list[str]:
             started = [
-                subprocess.Popen([sys.executable, "-c", SERVE, url], stdout=subprocess.PIPE, text=True)
+                subprocess.Popen(
+                    [sys.executable, "-c", SERVE, url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                )
                 for _ in range(count)
             ]
             for process in started:
@@ -210,7 +217,8 @@ def test_one_event_delivered_a_thousand_times_counts_once(granted, serve):
         assert answer.status_code == 200, answer.text
         return "repeated" if answer.json()["repeated_events"] else "counted"
 
-    assert crowd(urls, 1000, deliver) == {"counted": 1, "repeated": 999}
+    seen = sum((crowd(urls, 200, deliver) for _ in range(5)), collections.Counter())
+    assert seen == {"counted": 1, "repeated": 999}
     with granted.reading() as tx:
         assert [row.amount for row in find_usage(tx, entity=OTHER)] == [100]
     audited(granted)
@@ -222,7 +230,6 @@ def test_with_the_database_away_nobody_is_admitted_and_the_answer_is_503(granted
 
     urls = serve(1)
     name = conninfo_to_dict(url)["dbname"]
-    granted.close()
     with psycopg.connect(make_conninfo(server, dbname="postgres"), autocommit=True) as owner:
         owner.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
         owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
@@ -231,3 +238,11 @@ def test_with_the_database_away_nobody_is_admitted_and_the_answer_is_503(granted
         finally:
             owner.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
     assert seen == {"503 database_down": 20}
+    deadline = time.monotonic() + 30
+    found = None
+    while found is None and time.monotonic() < deadline:
+        # Connections that died are found out one by one.
+        with contextlib.suppress(DatabaseDown):
+            granted.seal()
+            found = line(granted)
+    assert found == (0, 0, 1_000)
