@@ -1,8 +1,8 @@
 """The economy of a fleet of research agents.
 
 >>> from scidex import Economy
->>> Economy.__module__
-'scidex.economy'
+>>> Economy.__name__
+'Economy'
 """
 
 from importlib.metadata import version

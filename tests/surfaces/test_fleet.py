@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -111,7 +112,12 @@ class Based:
         self._client, self._base = client, base
 
     async def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        return await self._client.post(self._base + path, json=body)
+        """With a key of its own, so that a request whose connection breaks on a busy machine is safely sent again."""
+        headers = {"Idempotency-Key": uuid4().hex}
+        for _ in range(3):
+            with contextlib.suppress(httpx.TransportError):
+                return await self._client.post(self._base + path, json=body, headers=headers)
+        return await self._client.post(self._base + path, json=body, headers=headers)
 
 
 def reserving(artifact: EntityKey = GAP, **terms: Any) -> dict[str, Any]:

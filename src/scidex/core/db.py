@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -173,8 +173,8 @@ class Database:
         self.conninfo = conninfo
         self.clock = clock
         self._settings = settings
-        # What writes looks rows up by key: one plan per statement serves for good, and it is that of the index, whatever
-        # the size of the table when it was made. What reads has optional filters, and is planned for those given.
+        # What writes looks rows up by key: one plan per statement serves for good, and it is that of the index,
+        # whatever the size of the table when it was made. What reads has optional filters, and is planned for these.
         self._writers = self._pool(
             "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c random_page_cost=1.1 -c jit=off"
         )
@@ -232,7 +232,16 @@ class Database:
                     return self._once(connection, work, actor, dry_run, pipelined)
             except _Repeat as repeat:
                 last = repeat.__cause__
+            except DatabaseDown:
+                self._forget_the_dead()
+                raise
         raise Contended() from last
+
+    def _forget_the_dead(self) -> None:
+        """Part with every connection that died with the server, or each would fail somebody once it is back."""
+        for pool in (self._writers, self._readers):
+            with suppress(psycopg.Error):
+                pool.check()
 
     @contextmanager
     def reading(self, *, actor: str = "reader") -> Iterator[Tx]:
@@ -240,7 +249,7 @@ class Database:
 
         Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken, RightMissing, TextInvalid.
         """
-        with _failures_named(), self._readers.connection() as connection:
+        with self._read() as connection:
             connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
             try:
                 with connection.transaction():
@@ -252,6 +261,15 @@ class Database:
                         _ambient.reset(token)
             finally:
                 connection.isolation_level = connection.read_only = None
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection[Any]]:
+        try:
+            with _failures_named(), self._readers.connection() as connection:
+                yield connection
+        except DatabaseDown:
+            self._forget_the_dead()
+            raise
 
     def _once(
         self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool, pipelined: bool
