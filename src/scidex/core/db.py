@@ -102,8 +102,7 @@ class Tx:
 def columns(rows: Iterable[Sequence[Any]]) -> list[str]:
     """Rows as one array per column, for `unnest`; a tuple within becomes the text of an array, to be cast.
 
-    The driver would write the same text; doing it here takes a tenth of the time, which is most of a batch in Python.
-    Refuses: TextInvalid.
+    The driver would write the same text; doing it here takes a tenth of the time, most of a batch. Refuses: TextInvalid.
 
     >>> columns([(1, 'a "b"', (1, 2)), (None, "c", ())])
     ['{1,NULL}', '{"a \\\\"b\\\\"","c"}', '{"{1,2}","{}"}']
@@ -274,7 +273,7 @@ class Database:
     def _once(
         self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool, pipelined: bool
     ) -> Outcome:
-        # BEGIN and COMMIT are statements like others here, so that they travel with them.
+        # BEGIN and COMMIT travel with the statements between them.
         with _gathering(connection) if pipelined else nullcontext(_nothing) as push:
             connection.execute("BEGIN")
             tx = Tx(connection, actor, self.clock(), push)
@@ -293,8 +292,8 @@ class Database:
 def _gathering(connection: Connection[Any]) -> Iterator[Callable[[], None]]:
     """A pipeline that sends once an answer is needed, or when told to, and not at every statement.
 
-    Each sending wakes the server and waits for the network: a single command of nine statements would do so nine times,
-    for half of its time. The driver has no switch for it, so this holds back what it would send.
+    Each sending wakes the server: a single command would do so nine times, for half of its time. The driver has no
+    switch for it, so this holds back what it would send.
     """
     with connection.pipeline() as pipeline:
         send, fetch = pipeline._communicate_gen, pipeline._fetch_gen
