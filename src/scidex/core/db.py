@@ -19,6 +19,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from scidex.core.clock import Clock, system_clock
 from scidex.core.errors import Busy, Invalid, Refusal, Refused
+from scidex.core.pipeline import gathering
 from scidex.core.settings import Settings
 
 APP_ROLE = "scidex_app"
@@ -102,7 +103,7 @@ class Tx:
 def columns(rows: Iterable[Sequence[Any]]) -> list[str]:
     """Rows as one array per column, for `unnest`; a tuple within becomes the text of an array, to be cast.
 
-    The driver would write the same text; doing it here takes a tenth of the time, most of a batch. Refuses: TextInvalid.
+    The driver would write the same text in ten times as long, most of a batch. Refuses: TextInvalid.
 
     >>> columns([(1, 'a "b"', (1, 2)), (None, "c", ())])
     ['{1,NULL}', '{"a \\\\"b\\\\"","c"}', '{"{1,2}","{}"}']
@@ -274,7 +275,7 @@ class Database:
         self, connection: Connection[Any], work: Callable[[Tx], Outcome], actor: str, dry_run: bool, pipelined: bool
     ) -> Outcome:
         # BEGIN and COMMIT travel with the statements between them.
-        with _gathering(connection) if pipelined else nullcontext(_nothing) as push:
+        with gathering(connection) if pipelined else nullcontext(_nothing) as push:
             connection.execute("BEGIN")
             tx = Tx(connection, actor, self.clock(), push)
             token = _ambient.set(tx)
@@ -284,33 +285,9 @@ class Database:
                 _ambient.reset(token)
             ended = connection.execute("ROLLBACK" if dry_run else "COMMIT")
         # PostgreSQL answers COMMIT with ROLLBACK, and no error, where an error before was swallowed.
-        assert dry_run or ended.statusmessage == "COMMIT", ended.statusmessage
+        if not dry_run and ended.statusmessage != "COMMIT":
+            raise AssertionError(ended.statusmessage)
         return outcome
-
-
-@contextmanager
-def _gathering(connection: Connection[Any]) -> Iterator[Callable[[], None]]:
-    """A pipeline that sends once an answer is needed, or when told to, and not at every statement.
-
-    Each sending wakes the server: a single command would do so nine times, for half of its time. The driver has no
-    switch for it, so this holds back what it would send.
-    """
-    with connection.pipeline() as pipeline:
-        send, fetch = pipeline._communicate_gen, pipeline._fetch_gen
-
-        def hold() -> Iterator[None]:
-            return iter(())
-
-        def fetch_all(*, flush: bool) -> Iterator[Any]:
-            if pipeline.command_queue:
-                yield from send()
-            yield from fetch(flush=flush)
-
-        def push() -> None:
-            connection.wait(send())
-
-        pipeline._communicate_gen, pipeline._fetch_gen = hold, fetch_all  # type: ignore[method-assign, assignment]
-        yield push
 
 
 class _Repeat(Exception):

@@ -233,7 +233,7 @@ def set_limit(state: State, command: SetLimit, context: Context) -> LimitSet:
     require_role(state, context, "operator")
     before = state.get(LIMITS, key)
     if before is not None and before.window == command.window:
-        limit = rolled(before, context.now)._replace(cap=command.cap, warned=False)
+        limit = rolled(before, context.now)._replace(cap=command.cap, warned=False, override_cap=None)
     else:
         held = before.held if before is not None else 0
         limit = Limit(*key, command.window, command.cap, 0, held, window_start(command.window, context.now))

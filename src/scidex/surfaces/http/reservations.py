@@ -183,7 +183,7 @@ def put_limit(body: LimitBody, caller: AsCaller) -> Response:
     """Cap what is used of a unit within a window; for operators."""
 
     def work(tx: Tx, key: str | None) -> LimitReceipt:
-        cap = None if body.cap is None else parse_amount(body.cap, unit_named(body.unit), field="cap")
+        cap = None if body.cap is None else parse_amount(body.cap, unit_named(body.unit), field="cap", zero=True)
         receipt = set_limit(
             tx, scope=body.scope, subject=body.subject, unit=body.unit, window=body.window, cap=cap, key=key
         )
@@ -197,7 +197,7 @@ def post_override(body: OverrideBody, caller: AsCaller) -> Response:
     """Put another cap in the place of a daily one until midnight UTC, and record why; for operators."""
 
     def work(tx: Tx, key: str | None) -> LimitReceipt:
-        cap = parse_amount(body.cap, unit_named(body.unit), field="cap")
+        cap = parse_amount(body.cap, unit_named(body.unit), field="cap", zero=True)
         receipt = override_limit(
             tx, cap=cap, reason=body.reason, scope=body.scope, subject=body.subject, unit=body.unit, key=key
         )
