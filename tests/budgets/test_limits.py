@@ -294,3 +294,12 @@ def test_a_grant_of_an_allocation_that_nobody_touched_goes_back_to_the_pool_it_c
     assert back.result.amounts == told.result.amounts == (("llm_standard", 1000),)
     assert office.line(entity=EntityKey("gap", "h"))[0] == 0
     office.fund("llm_standard", 1)
+
+
+def test_a_stated_bound_in_dollars_does_not_go_below_what_the_prices_say(office):
+    """Found in review: a caller who stated 0 dollars was not held to the daily cap."""
+    office.grant(llm_standard=10**9)
+    reserved = office.reserve(amounts={"llm_standard": 1_000_000}, model="gpt-4o", usd=0)
+    assert reserved.usd >= 2 * USD
+    with pytest.raises(budgets.DailyCapReached):
+        office.reserve(amounts={"llm_standard": 100_000_000}, model="gpt-4o", usd=0)

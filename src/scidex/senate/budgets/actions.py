@@ -86,7 +86,7 @@ def to_reserve(
     elif tokens and max_output_tokens is None and input_tokens is not None and input_tokens < tokens:
         max_output_tokens = tokens - input_tokens
     bound = None
-    if usd is None and model is not None and tokens:
+    if model is not None and tokens:
         output = estimate.max_output_tokens if estimate is not None else max_output_tokens
         bound = _bound(tx, current(tx)[0], model, provider, tokens, output)
     return Reserve(entity, vector, seconds, usd, model, provider, work, max_output_tokens, estimate, bound)

@@ -152,10 +152,12 @@ def _vector(command: Reserve) -> Amounts:
 
 
 def _bound(command: Reserve, amounts: Amounts, budget: Budget, context: Context) -> int:
-    """The most that the work may cost, in parts of a dollar: as stated, or as the prices or, without a model, the tier
-    say."""
+    """The most that the work may cost, in parts of a dollar: as stated, but not below what the prices say, or as the
+    prices or, without a model, the tier say."""
     usd = command.usd if command.usd is not None else command.bound
     if usd is not None:
+        if type(usd) is int and command.bound is not None:
+            usd = max(usd, command.bound) if usd >= 0 else usd
         if type(usd) is int and usd < 0:
             raise AmountNegative(field="usd", given=format_amount(usd, USD))
         return check_amount(usd, USD, field="usd") if usd != 0 else 0
