@@ -168,7 +168,7 @@ def set_(
     key: Key = None,
 ) -> views.LimitReceipt:
     """Cap what is used of a unit within a window; for operators."""
-    parts = None if cap is None else parse_amount(cap, unit_named(unit), field="cap")
+    parts = None if cap is None else parse_amount(cap, unit_named(unit), field="cap", zero=True)
     receipt = set_limit(tx, scope=scope, subject=subject, unit=unit, window=window, cap=parts, key=key)
     return views.limit_receipt(receipt)
 
@@ -184,6 +184,6 @@ def override(
     key: Key = None,
 ) -> views.LimitReceipt:
     """Put another cap in the place of a daily one until midnight UTC; for operators."""
-    parts = parse_amount(cap, unit_named(unit), field="cap")
+    parts = parse_amount(cap, unit_named(unit), field="cap", zero=True)
     receipt = override_limit(tx, scope=scope, subject=subject, unit=unit, cap=parts, reason=reason, key=key)
     return views.limit_receipt(receipt)
