@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath.ctx_mp import MPContext
 
-from scidex.exchange.markets import lmsr
+from scidex.exchange.markets import exact, lmsr
 
 mp = MPContext()
 mp.dps = 80
@@ -317,8 +317,8 @@ def test_a_certain_outcome_costs_its_full_worth_and_pays_one_part_less(
 def test_a_sum_of_exponentials_that_nearly_cancels_is_decided_with_more_digits(order: int) -> None:
     # (exp(h) - 1)^order with h = 10^-31, the finest step of two logits: 10^-248 at order 8.
     terms = [((-1) ** (order - k) * math.comb(order, k), k) for k in range(order + 1)]
-    assert lmsr._sign_of_sum(terms, 10**31) == 1
-    assert lmsr._sign_of_sum([(-weight, level) for weight, level in terms], 10**31) == -1
+    assert exact.sign_of_sum(terms, 10**31) == 1
+    assert exact.sign_of_sum([(-weight, level) for weight, level in terms], 10**31) == -1
 
 
 def test_double_rounding_alone_would_underpay_a_seller() -> None:
@@ -408,13 +408,13 @@ def test_the_callers_decimal_context_changes_no_answer() -> None:
 
 def count_decisions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     decisions = [0]
-    decide = lmsr._sign_of_sum
+    decide = exact.sign_of_sum
 
     def counted(terms: list[tuple[int, int]], unit: int) -> int:
         decisions[0] += 1
         return decide(terms, unit)
 
-    monkeypatch.setattr(lmsr, "_sign_of_sum", counted)
+    monkeypatch.setattr(lmsr, "sign_of_sum", counted)
     return decisions
 
 

@@ -124,6 +124,15 @@ class State:
         if table.group is not None and old is None:
             self._join(found, table.group(key), key)
 
+    def add(self, table: Table[Key, Row], key: Key, row: Row) -> None:
+        """Write a new row of an append-only table: `put` without the look at what was there, which is nothing."""
+        found = self._tables.get(table) or self._of(table)
+        found.rows[key] = row
+        found.before[key] = False
+        self._undo.append((table, key, None, True))
+        if table.group is not None:
+            self._join(found, table.group(key), key)
+
     def place(self, table: Table[Key, Row], key: Key, row: Row | None) -> None:
         """Enter a row, or the knowledge that there is none, as loaded."""
         self._of(table).rows[key] = row
@@ -223,12 +232,8 @@ class Context(Generic[Policy_co]):
     policy_version: int
     number: int
     """The command's number in the journal; the ids of what it creates are made from it."""
-    _legs: int = field(default=0, repr=False)
-
-    def next_leg(self) -> int:
-        """Numbers the value movements of this command: 0, 1, 2, ..."""
-        self._legs += 1
-        return self._legs - 1
+    legs: int = field(default=0, repr=False)
+    """How many movements of value the command has made so far, which numbers the next."""
 
 
 Touch = Callable[[Any, str, State], Iterable[Any]]

@@ -53,6 +53,7 @@ from scidex.ledger.model import (
 from scidex.policy import HOUSE, Context
 
 
+@lru_cache(maxsize=65_536)
 def wallet_of(actor: str, unit: str = "token") -> AccountKey:
     """The account that an actor trades and pays from."""
     return AccountKey(f"actor:{actor}", WALLET, unit)
@@ -87,27 +88,30 @@ def move(
     if unit != credit[2]:
         raise UnitsDiffer(debit=str(debit), credit=str(credit))
     assert amount > 0, amount
-    assert not overdraft or debit.purpose == BUDGET, debit
     source = state.get(ACCOUNTS, debit)
-    free = overdraft or debit == issuance_of(unit)
     if source is None:
-        if not free:
+        if not overdraft and debit != issuance_of(unit):
             raise UnknownAccount(account=str(debit))
         source = Account(*debit)
-    target = state.get(ACCOUNTS, credit) or Account(*credit)
-    owner, purpose, unit, balance, held = source
-    paid_owner, paid_purpose, unit, paid_balance, paid_held = target
+    owner, purpose, _, balance, held = source
     balance -= amount
+    if balance < held:
+        assert not overdraft or purpose == BUDGET, debit
+        if not overdraft and debit != issuance_of(unit):
+            raise _insufficient(source, amount)
+        if balance < -MAX_AMOUNT:
+            raise _too_large(debit)
+    target = state.get(ACCOUNTS, credit) or Account(*credit)
+    paid_owner, paid_purpose, _, paid_balance, paid_held = target
     paid_balance += amount
-    if balance < held and not free:
-        raise _insufficient(source, amount)
-    if paid_balance > MAX_AMOUNT or balance < -MAX_AMOUNT:
-        raise _too_large(debit if balance < -MAX_AMOUNT else credit)
+    if paid_balance > MAX_AMOUNT:
+        raise _too_large(credit)
     state.put(ACCOUNTS, debit, Account(owner, purpose, unit, balance, held))
     state.put(ACCOUNTS, credit, Account(paid_owner, paid_purpose, unit, paid_balance, paid_held))
-    number, leg = context.number, context.next_leg()
+    number, leg = context.number, context.legs
+    context.legs = leg + 1
     row = TransferRow(number, leg, context.now, debit, credit, amount, balance, paid_balance, reason)
-    state.put(TRANSFERS, TransferKey(number, leg), row)
+    state.add(TRANSFERS, TransferKey(number, leg), row)
     return balance, paid_balance
 
 
@@ -155,13 +159,17 @@ def transfer(state: State, command: Transfer, context: Context) -> Moved:
     if len(command.legs) > LEGS_MAX:
         raise TooManyLegs(given=len(command.legs), most=LEGS_MAX)
     balances: dict[AccountKey, int] = {}
+    own, reason = f"actor:{context.actor}", command.reason
     for leg in command.legs:
         debit, credit, amount = leg.debit, leg.credit, leg.amount
-        check_amount(amount, unit_named(debit.unit))
+        check_amount(amount, unit_named(debit[2]))
         require_open_to_all(debit)
-        require_spender(state, context, debit)
-        _require_payee(state, credit)
-        balances[debit], balances[credit] = move(state, context, debit, credit, amount, command.reason)
+        if debit[0] != own:
+            require_spender(state, context, debit)
+        require_open_to_all(credit)
+        if state.get(ACCOUNTS, credit) is None:
+            _require_payee(state, credit)
+        balances[debit], balances[credit] = move(state, context, debit, credit, amount, reason)
     return Moved(tuple(balances.items()))
 
 
@@ -180,8 +188,7 @@ def require_open_to_all(account: AccountKey) -> None:
 
 def _require_payee(state: State, account: AccountKey) -> None:
     """A payment to an account that nobody ever paid is far more often a slip of the pen than a plan, unless it is the
-    wallet of somebody who is registered."""
-    require_open_to_all(account)
+    wallet of somebody who is registered. Refuses: UnknownAccount."""
     if state.get(ACCOUNTS, account) is None:
         sort, _, name = account.owner.partition(":")
         if sort != "actor" or state.get(ACTORS, name) is None:
@@ -248,6 +255,7 @@ def place_hold(state: State, command: PlaceHold, context: Context) -> HoldReceip
         raise UnitsDiffer(debit=str(command.debit), credit=str(command.credit))
     require_open_to_all(command.debit)
     require_spender(state, context, command.debit)
+    require_open_to_all(command.credit)
     _require_payee(state, command.credit)
     set_aside(state, command.debit, command.amount)
     hold = Hold(

@@ -20,12 +20,13 @@ from scidex.exchange.markets.model import (
 
 
 class Fill(NamedTuple):
-    """What an order would do now: whole parts, and the prices after it.
+    """What an order would do now: whole parts of the outcome `which`, counted from 0, and the prices after it.
 
     `gross` is what the shares alone cost or bring; `paid` is the net that leaves the wallet, after `redeemed` complete
     sets are sold back at one token each.
     """
 
+    which: int
     shares: int
     redeemed: int
     gross: int
@@ -65,9 +66,9 @@ def empty_position(market: Market, owner: str) -> Position:
     return Position(market.market, owner, none, none, 0, 0, None)
 
 
-def position_after(market: Market, position: Position, which: int, fill: Fill) -> Position:
-    """The trader's position once the order for this outcome is filled; costs are rounded down."""
-    redeemed = fill.redeemed
+def position_after(market: Market, position: Position, fill: Fill) -> Position:
+    """The trader's position once the order is filled; costs are rounded down."""
+    which, _, redeemed = fill[:3]
     pushed = fill.outstanding[which] - market.shares[which] + redeemed
     shares = _moved(position.shares, which, pushed, redeemed)
     cost = list(position.cost)
@@ -110,7 +111,7 @@ def _buy(market: Market, position: Position, order: Order, which: int) -> Fill:
     redeemed = min(shares, *others)
     outstanding = _moved(held, which, shares, redeemed)
     prices = lmsr.prices_of(outstanding, liquidity, offsets)
-    return Fill(shares, redeemed, gross, gross - redeemed, outstanding, prices)
+    return Fill(which, shares, redeemed, gross, gross - redeemed, outstanding, prices)
 
 
 def _sell(market: Market, position: Position, order: Order, which: int) -> Fill:
@@ -128,7 +129,7 @@ def _sell(market: Market, position: Position, order: Order, which: int) -> Fill:
     gross = lmsr.payout(market.shares, market.liquidity, market.offsets, which, shares)
     outstanding = _moved(market.shares, which, -shares, 0)
     prices = lmsr.prices_of(outstanding, market.liquidity, market.offsets)
-    return Fill(shares, 0, gross, -gross, outstanding, prices)
+    return Fill(which, shares, 0, gross, -gross, outstanding, prices)
 
 
 def _check_limit(side: str, limit: int, fill: Fill) -> None:

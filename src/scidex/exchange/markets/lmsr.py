@@ -11,14 +11,16 @@ neither overflows nor cancels, however far apart the prices are:
     shares for a spend of u b   u b + b softplus(L + ln(1 - exp(-u)))
 
 The whole-number functions put an error bound around that double. Where more than one answer lies within it,
-`_sign_of_sum` decides between them exactly: every platform charges the same, though libm's last bit differs.
+`sign_of_sum` decides between them exactly: every platform charges the same, though libm's last bit differs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from collections.abc import Sequence
+from decimal import Decimal
+
+from scidex.exchange.markets.exact import context_of, last, sign_of_sum
 
 PRICE_ONE = 10**12
 """A price of one, in the parts of a price."""
@@ -158,7 +160,7 @@ def offsets_for(prices: Sequence[int]) -> tuple[int, ...]:
     if max(prices) - min(prices) <= 1:
         return (0,) * len(prices)
     # The logarithm of a rational below 1 is irrational, so never halfway; thirty digits follow the point.
-    context = _context(50)
+    context = context_of(50)
     logs = [context.subtract(context.ln(price), context.ln(PRICE_ONE)) for price in prices]
     return tuple(round(context.multiply(log, OFFSET_ONE)) for log in logs)
 
@@ -177,9 +179,9 @@ def subsidy(b: int, offsets: Sequence[int]) -> int:
     low, high = _bracket(b, against, _STEP * (len(levels) + 4 + abs(against)))
 
     def is_below(tokens: int) -> bool:
-        return _sign_of_sum([*((1, level) for level in levels), (-1, least + tokens * one)], b * one) > 0
+        return sign_of_sum([*((1, level) for level in levels), (-1, least + tokens * one)], b * one) > 0
 
-    return 1 + _last(math.ceil(low) - 1, math.ceil(high) - 1, is_below)
+    return 1 + last(math.ceil(low) - 1, math.ceil(high) - 1, is_below)
 
 
 def charge(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int) -> int:
@@ -196,7 +198,7 @@ def charge(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, share
     low, high = _cost_bracket(q, b, offsets, outcome, shares)
     # The cost is strictly between 0 and shares: where the price is all but 0 or 1 that alone decides.
     below, most = max(math.ceil(low) - 1, 0), min(math.ceil(high), shares) - 1
-    return 1 + _last(below, most, lambda tokens: _cost_against(q, b, offsets, outcome, shares, tokens) > 0)
+    return 1 + last(below, most, lambda tokens: _cost_against(q, b, offsets, outcome, shares, tokens) > 0)
 
 
 def payout(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int) -> int:
@@ -215,7 +217,7 @@ def payout(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, share
     left[outcome] -= shares
     low, high = _cost_bracket(left, b, offsets, outcome, shares)
     least, most = math.floor(low), min(math.floor(high), shares - 1)
-    return _last(least, most, lambda tokens: _cost_against(left, b, offsets, outcome, shares, tokens) >= 0)
+    return last(least, most, lambda tokens: _cost_against(left, b, offsets, outcome, shares, tokens) >= 0)
 
 
 def shares_bought(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, spend: int) -> int:
@@ -236,7 +238,9 @@ def shares_bought(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int
     log_complement = _log_complement(spend / b)
     low, high = _bracket(b, against + log_complement, _STEP * (len(q) + 4 + abs(against) - log_complement))
     least, most = spend + math.floor(low), spend + math.floor(high)
-    return _last(least, most, lambda shares: _cost_against(q, b, offsets, outcome, shares, spend) <= 0)
+    if least == most:
+        return least
+    return last(least, most, lambda shares: _cost_against(q, b, offsets, outcome, shares, spend) <= 0)
 
 
 def prices_of(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[int, ...]:
@@ -248,10 +252,11 @@ def prices_of(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[int, ..
     _check_whole(q, b, offsets)
     if len(q) == 2:
         gap = _gap(q, b, offsets, 0)
-        weight = math.exp(-abs(gap))
+        size = abs(gap)
+        weight = math.exp(-size)
         price = PRICE_ONE * weight / (1.0 + weight)
         # What the gap and exp are off counts at most once: as the weight grows, so does what it is divided by.
-        smaller = _nearest_price(q, b, offsets, 0 if gap > 0.0 else 1, price, 14 + abs(gap))
+        smaller = _nearest_price(q, b, offsets, 0 if gap > 0.0 else 1, price, 14 + size)
         return (smaller, PRICE_ONE - smaller) if gap > 0.0 else (PRICE_ONE - smaller, smaller)
     levels, one = _levels(q, b, offsets)
     largest = levels.index(max(levels))
@@ -276,9 +281,9 @@ def _nearest_price(q: Sequence[int], b: int, offsets: Sequence[int], outcome: in
 
     def is_reached(parts: int) -> bool:
         terms = [(2 * PRICE_ONE, levels[outcome])] + [(1 - 2 * parts, level) for level in levels]
-        return _sign_of_sum(terms, b * one) >= 0
+        return sign_of_sum(terms, b * one) >= 0
 
-    return _last(low, high, is_reached)
+    return last(low, high, is_reached)
 
 
 def maker_result(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int) -> float:
@@ -290,7 +295,7 @@ def maker_result(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int)
     (0.0, 9007199254740991.0)
     """
     _check_whole(q, b, offsets, outcome)
-    context = _context(60)
+    context = context_of(60)
 
     def minus_log_price(q: Sequence[int]) -> Decimal:
         levels, one = _levels(q, b, offsets)
@@ -346,55 +351,10 @@ def _bracket(b: int, x: float, slack: float) -> tuple[float, float]:
     return b * (value - error), b * (value + error)
 
 
-def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The last number from `low` to `high` for which `holds`; it is true at `low` and once false stays false.
-
-    `low` where that is all there is, or where a bound that was rounded to zero left `high` below it.
-    """
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle - 1)
-    return low
-
-
 def _cost_against(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int, tokens: int) -> int:
     """The sign of `cost of shares - tokens`: that of `sum exp(z after) - exp(tokens / b) sum exp(z)`."""
     levels, one = _levels(q, b, offsets)
     terms = [(-1, level + tokens * one) for level in levels]
     levels[outcome] += shares * one
     terms += [(1, level) for level in levels]
-    return _sign_of_sum(terms, b * one)
-
-
-def _sign_of_sum(terms: Iterable[tuple[int, int]], unit: int) -> int:
-    """The sign of the sum of `weight * exp(level / unit)` over pairs (weight, level), exactly.
-
-    Exponentials of different rationals are linearly independent over the rationals (Lindemann, Weierstrass):
-    the sum is zero only where the weights cancel level by level. Otherwise enough digits tell; seen from the
-    largest level that is left, few do, even for a sum that is e^1000000 times smaller than its terms.
-
-    >>> _sign_of_sum([(1, 7), (-1, 7)], 1), _sign_of_sum([(1, 0), (-1, 0), (-1, -(10**16))], 1)
-    (0, -1)
-    """
-    weights: dict[int, int] = {}
-    for weight, level in terms:
-        weights[level] = weights.get(level, 0) + weight
-    left = {level: weight for level, weight in weights.items() if weight}
-    if not left:
-        return 0
-    top = max(left)
-    size = sum(map(abs, left.values())) * (len(left) + 2)  # in 10^(1 - digits), more than all roundings
-    digits = 50
-    while True:
-        context = _context(digits)
-        total = Decimal(0)
-        for level, weight in left.items():
-            total = context.add(total, context.multiply(weight, context.exp(context.divide(level - top, unit))))
-        if total.copy_abs() > Decimal(size).scaleb(1 - digits, context):
-            return 1 if total > 0 else -1
-        digits *= 2
-
-
-def _context(digits: int) -> Context:
-    """Arithmetic that does not depend on the caller's context; exp of a far negative number is 0."""
-    return Context(digits, ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999, traps=[InvalidOperation])
+    return sign_of_sum(terms, b * one)

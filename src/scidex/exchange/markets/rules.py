@@ -145,22 +145,20 @@ def place_order(state: State, order: Order, context: Context) -> Traded:
     key = PositionKey(name, actor)
     position = state.get(POSITIONS, key) or empty_position(market, actor)
     fill = fill_of(market, position, order)
-    if fill.paid > 0:
-        move(state, context, wallet_of(actor), market.collateral, fill.paid, "trade")
-    elif fill.paid < 0:
-        move(state, context, market.collateral, wallet_of(actor), -fill.paid, "trade")
-    holding = position_after(market, position, market.outcomes.index(order.outcome), fill)
+    _, shares, redeemed, _, paid, outstanding, prices = fill
+    if paid > 0:
+        move(state, context, wallet_of(actor), market.collateral, paid, "trade")
+    elif paid < 0:
+        move(state, context, market.collateral, wallet_of(actor), -paid, "trade")
+    holding = position_after(market, position, fill)
     at_risk = market.at_risk + holding.at_risk - position.at_risk
-    after = market.after_trade(fill.outstanding, fill.prices, at_risk, now)
-    filled = (fill.shares, fill.redeemed, fill.paid, fill.prices)
+    after = market.after_trade(outstanding, prices, at_risk, now)
     state.put(POSITIONS, key, holding)
     state.put(MARKETS, name, after)
-    state.put(
-        TRADES,
-        TradeKey(name, after.trades),
-        Trade(name, after.trades, now, actor, order.outcome, order.side, *filled),
-    )
-    return Traded(name, after.trades, order.outcome, order.side, *filled, holding.shares)
+    number, outcome, side = after.trades, order.outcome, order.side
+    trade = Trade(name, number, now, actor, outcome, side, shares, redeemed, paid, prices)
+    state.add(TRADES, TradeKey(name, number), trade)
+    return Traded(name, number, outcome, side, shares, redeemed, paid, prices, holding.shares)
 
 
 def close_market(state: State, command: CloseMarket, context: Context) -> MarketClosedReceipt:
