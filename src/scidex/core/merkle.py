@@ -1,7 +1,7 @@
 """Merkle trees as certificate logs build them, so that foreign tools can check our proofs.
 
-Source: RFC 9162, section 2.1.1: leaf SHA-256(0x00 || leaf), node SHA-256(0x01 || left || right), split at the
-largest power of two below n.
+Source: RFC 9162, section 2.1: leaf SHA-256(0x00 || leaf), node SHA-256(0x01 || left || right), split at the
+largest power of two below n; inclusion (2.1.3) and consistency (2.1.4) proofs of about log2(n) hashes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ def leaf_hash(leaf: bytes) -> bytes:
     '6e340b9cffb37a98'
     """
     return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash over two subtrees."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def root(leaves: Sequence[bytes]) -> bytes:
@@ -36,3 +41,93 @@ def root(leaves: Sequence[bytes]) -> bytes:
         pairs = [hashlib.sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
         level = pairs + level[len(pairs) * 2 :]
     return level[0]
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """What must be hashed with the leaf at `index` to get the root, from the leaf upwards (RFC 9162, 2.1.3.1).
+
+    >>> a, b, c = (leaf_hash(each) for each in (b"a", b"b", b"c"))
+    >>> inclusion_proof([a, b, c], 1) == [a, c] and inclusion_proof([a, b, c], 2) == [node_hash(a, b)]
+    True
+    """
+    assert 0 <= index < len(leaves), (index, len(leaves))
+    path = []
+    level = list(leaves)
+    while len(level) > 1:
+        partner = index ^ 1
+        if partner < len(level):
+            path.append(level[partner])
+        pairs = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        level = pairs + level[len(pairs) * 2 :]
+        index //= 2
+    return path
+
+
+def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], head: bytes) -> bool:
+    """Whether the leaf hash stands at `index` of the tree of `size` leaves with this head (RFC 9162, 2.1.3.2).
+
+    The head alone does not fix the size: whoever relies on that writes it into the leaf.
+    """
+    if not 0 <= index < size:
+        return False
+    place, last, found = index, size - 1, leaf
+    for each in path:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            found = node_hash(each, found)
+            # Levels at which this node had no partner and rose unchanged.
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            found = node_hash(found, each)
+        place, last = place >> 1, last >> 1
+    return last == 0 and found == head
+
+
+def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
+    """What shows that the tree over the first `first` leaves is the beginning of this one (RFC 9162, 2.1.4.1).
+
+    >>> leaves = [leaf_hash(bytes([each])) for each in range(7)]
+    >>> len(consistency_proof(leaves, 3)), consistency_proof(leaves, 7)
+    (4, [])
+    """
+    assert 0 < first <= len(leaves), (first, len(leaves))
+    return _subproof(leaves, first, whole=True)
+
+
+def _subproof(leaves: Sequence[bytes], first: int, *, whole: bool) -> list[bytes]:
+    if first == len(leaves):
+        # The old head itself is known to whoever checks; the head of an inner subtree is not.
+        return [] if whole else [root(leaves)]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    if first <= split:
+        return [*_subproof(leaves[:split], first, whole=whole), root(leaves[split:])]
+    return [*_subproof(leaves[split:], first - split, whole=False), root(leaves[:split])]
+
+
+def verify_consistency(first: int, second: int, first_head: bytes, second_head: bytes, path: Sequence[bytes]) -> bool:
+    """Whether the tree of `second` leaves with this head begins with the tree of `first` (RFC 9162, 2.1.4.2)."""
+    if not 0 < first <= second:
+        return False
+    if first == second:
+        return not path and first_head == second_head
+    # Where the old tree is full, its head is the first hash of the path, and is left out of it.
+    rest = [first_head, *path] if first & (first - 1) == 0 else list(path)
+    if not rest:
+        return False
+    place, last = first - 1, second - 1
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    old = new = rest[0]
+    for each in rest[1:]:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            old, new = node_hash(each, old), node_hash(each, new)
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            new = node_hash(new, each)
+        place, last = place >> 1, last >> 1
+    return last == 0 and old == first_head and new == second_head
