@@ -10,7 +10,7 @@ from scidex.core.errors import Forbidden, Invalid, Missing, Refused
 from scidex.core.machine import Table
 
 Sort = Literal["agent", "person", "service"]
-Role = Literal["operator", "issuer", "resolver", "auditor"]
+Role = Literal["operator", "issuer", "resolver", "reviewer", "auditor"]
 SORTS: tuple[str, ...] = get_args(Sort)
 ROLES: tuple[str, ...] = get_args(Role)
 

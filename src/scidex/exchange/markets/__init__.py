@@ -2,6 +2,7 @@
 
 from scidex.exchange.markets import lmsr
 from scidex.exchange.markets.actions import (
+    SETTLING,
     close_market,
     open_market,
     place_order,
@@ -48,7 +49,17 @@ from scidex.exchange.markets.model import (
     UnknownOutcome,
     VoidMarket,
 )
-from scidex.exchange.markets.rules import mean_prices, new_market
+from scidex.exchange.markets.rules import (
+    end_of_trading,
+    end_trading,
+    mean_prices,
+    new_market,
+    pay_mean,
+    pay_winner,
+    require_market,
+    require_outcome,
+    void_prices,
+)
 from scidex.exchange.markets.store import (
     find_market,
     find_markets,
@@ -64,6 +75,7 @@ __all__ = [
     "MARKETS",
     "POSITIONS",
     "PRICE_DECIMALS",
+    "SETTLING",
     "TRADES",
     "ArtifactListed",
     "CloseMarket",
@@ -99,6 +111,8 @@ __all__ = [
     "VoidMarket",
     "close_market",
     "empty_position",
+    "end_of_trading",
+    "end_trading",
     "fill_of",
     "find_market",
     "find_markets",
@@ -111,9 +125,14 @@ __all__ = [
     "mean_prices",
     "new_market",
     "open_market",
+    "pay_mean",
+    "pay_winner",
     "place_order",
     "position_after",
     "quote",
+    "require_market",
+    "require_outcome",
     "resolve_market",
     "void_market",
+    "void_prices",
 ]

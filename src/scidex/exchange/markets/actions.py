@@ -40,7 +40,7 @@ def _markets_to_open(command: OpenMarket, actor: str, state: State) -> list[str]
     return [command.market] if listed is None else [command.market, listed]
 
 
-def _accounts_to_settle(command: ResolveMarket | VoidMarket, actor: str, state: State) -> list[AccountKey]:
+def _accounts_to_settle(command: Any, actor: str, state: State) -> list[AccountKey]:
     market = state.get(MARKETS, command.market)
     if market is None:
         return []
@@ -48,12 +48,13 @@ def _accounts_to_settle(command: ResolveMarket | VoidMarket, actor: str, state: 
     return [collateral_of(command.market), AccountKey(market.funder, "wallet", "token"), *owners]
 
 
-_SETTLING: dict[Any, Any] = {
+SETTLING: dict[Any, Any] = {
     MARKETS: lambda command, actor, state: (command.market,),
     POSITIONS: lambda command, actor, state: (Whole(command.market), PositionKey(command.market, actor)),
     ACTORS: lambda command, actor, state: (Look(actor),),
     ACCOUNTS: _accounts_to_settle,
 }
+"""What every command touches that pays a market out; a void also touches its trades."""
 
 OPEN = declare(
     Kind(
@@ -94,14 +95,14 @@ CLOSE = declare(
         },
     )
 )
-RESOLVE = declare(Kind("market.resolve", ResolveMarket, Settled, rules.resolve_market, _SETTLING))
+RESOLVE = declare(Kind("market.resolve", ResolveMarket, Settled, rules.resolve_market, SETTLING))
 VOID = declare(
     Kind(
         "market.void",
         VoidMarket,
         Settled,
         rules.void_market,
-        {**_SETTLING, TRADES: lambda command, actor, state: (Whole(command.market),)},
+        {**SETTLING, TRADES: lambda command, actor, state: (Whole(command.market),)},
     )
 )
 

@@ -169,8 +169,15 @@ def close_market(state: State, command: CloseMarket, context: Context) -> Market
     market = require_market(state, command.market)
     require_role(state, context, "resolver")
     require_open(market, context.now)
-    state.put(MARKETS, market.market, market._replace(state="closed", ended_at=context.now))
+    end_trading(state, market, context.now)
     return MarketClosedReceipt(market.market, market.prices)
+
+
+def end_trading(state: State, market: Market, now: datetime) -> Market:
+    """Take no more trades in an open market, whoever decided it; the market after it."""
+    closed = market._replace(state="closed", ended_at=now)
+    state.put(MARKETS, market.market, closed)
+    return closed
 
 
 def resolve_market(state: State, command: ResolveMarket, context: Context) -> Settled:
@@ -179,12 +186,17 @@ def resolve_market(state: State, command: ResolveMarket, context: Context) -> Se
     Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition,
     BalanceTooLarge.
     """
-    market = _require_settler(state, context, command.market)
-    if command.outcome not in market.outcomes:
-        raise UnknownOutcome(market=market.market, outcome=command.outcome, known=", ".join(market.outcomes)[:200])
-    winner = market.outcomes.index(command.outcome)
+    return pay_winner(state, context, _require_settler(state, context, command.market), command.outcome)
+
+
+def pay_winner(state: State, context: Context, market: Market, outcome: str) -> Settled:
+    """Settle by an outcome, whoever decided it: 1 for each share of it, 0 for every other.
+
+    Refuses: UnknownOutcome, BalanceTooLarge.
+    """
+    winner = require_outcome(market, outcome)
     prices = tuple(lmsr.PRICE_ONE if other == winner else 0 for other in range(len(market.outcomes)))
-    settled = _pay_out(state, context, market, prices, command.outcome)
+    settled = pay_out(state, context, market, prices, outcome)
     # The maker's result depends on the first and the last price alone, whatever the path; each trade was rounded by
     # less than one part in the maker's favour.
     exact = lmsr.maker_result(market.shares, market.liquidity, market.offsets, winner)
@@ -193,15 +205,34 @@ def resolve_market(state: State, command: ResolveMarket, context: Context) -> Se
     return settled
 
 
+def require_outcome(market: Market, outcome: str) -> int:
+    """The place of an outcome of the market, from 0. Refuses: UnknownOutcome."""
+    if outcome not in market.outcomes:
+        raise UnknownOutcome(market=market.market, outcome=outcome, known=", ".join(market.outcomes)[:200])
+    return market.outcomes.index(outcome)
+
+
 def void_market(state: State, command: VoidMarket, context: Context) -> Settled:
     """Pay every share the mean price of its outcome over the policy's window before the close.
 
     Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, BalanceTooLarge.
     """
-    market = _require_settler(state, context, command.market)
+    return pay_mean(state, context, _require_settler(state, context, command.market))
+
+
+def pay_mean(state: State, context: Context, market: Market) -> Settled:
+    """Settle without an outcome, whoever decided it: every share is paid its mean price before the end of trading.
+
+    Refuses: BalanceTooLarge.
+    """
+    prices = void_prices(state, context, market, end_of_trading(market, context.now))
+    return pay_out(state, context, market, prices, None)
+
+
+def void_prices(state: State, context: Context, market: Market, until: datetime) -> tuple[int, ...]:
+    """The mean prices over the policy's window before `until`, in 10^-12. Its trades must be loaded."""
     trades = [trade for _, trade in state.whole(TRADES, market.market)]
-    prices = mean_prices(market, trades, _end_of_trading(market, context.now), context.policy.void_window_s)
-    return _pay_out(state, context, market, prices, None)
+    return mean_prices(market, trades, until, context.policy.void_window_s)
 
 
 def _require_settler(state: State, context: Context, name: str) -> Market:
@@ -217,7 +248,11 @@ def _require_settler(state: State, context: Context, name: str) -> Market:
     return market
 
 
-def _pay_out(state: State, context: Context, market: Market, prices: tuple[int, ...], outcome: str | None) -> Settled:
+def pay_out(state: State, context: Context, market: Market, prices: tuple[int, ...], outcome: str | None) -> Settled:
+    """Pay every position these prices per share out of the collateral, and what is left to the maker's funder.
+
+    Refuses: BalanceTooLarge.
+    """
     payouts = []
     for key, position in state.whole(POSITIONS, market.market):
         value = sum(held * price for held, price in zip(position.shares, prices, strict=True))
@@ -268,7 +303,8 @@ def mean_prices(market: Market, trades: list[Trade], until: datetime, window_s: 
     return tuple(means)
 
 
-def _end_of_trading(market: Market, now: datetime) -> datetime:
+def end_of_trading(market: Market, now: datetime) -> datetime:
+    """When trading ended; now if it goes on."""
     if market.ended_at is not None:
         return market.ended_at
     return now if market.closes_at is None else min(now, market.closes_at)

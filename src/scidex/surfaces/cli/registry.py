@@ -24,7 +24,7 @@ def register(
     sort: Annotated[str, typer.Option("--sort", metavar="SORT", help="agent, person or service.")] = "agent",
     role: Annotated[
         list[str] | None,
-        typer.Option("--role", metavar="ROLE", help="operator, issuer, resolver, auditor; repeatable."),
+        typer.Option("--role", metavar="ROLE", help="operator, issuer, resolver, reviewer, auditor; repeatable."),
     ] = None,
     key: Key = None,
 ) -> views.ActorDone:

@@ -40,7 +40,7 @@ class ActorBody(Body):
 
     name: Text
     sort: Text = Field(default="agent", json_schema_extra={"enum": ["agent", "person", "service"]})
-    roles: list[Text] = Field(default=[], description="operator, issuer, resolver, auditor")
+    roles: list[Text] = Field(default=[], description="operator, issuer, resolver, reviewer, auditor")
 
 
 class EntityBody(Body):
