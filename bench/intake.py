@@ -25,7 +25,7 @@ COPY_ROWS = (
     " amount, model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, usd, price_source,"
     " source, event) FROM STDIN"
 )
-COPY_EVENTS = "COPY usage_event (event, number) FROM STDIN"
+COPY_EVENTS = "COPY usage_event (actor, event, unit, amount, entity_type, entity_id, number) FROM STDIN"
 _numbers = itertools.count(10**12, 10**6)
 
 
@@ -98,4 +98,7 @@ def _texts(lines: Sequence[UsageLine], number: int) -> tuple[str, str]:
             line.cached_tokens, line.cache_write_tokens, 1234, "a price book", line.source, line.event,
         )  # fmt: skip
         rows.append("\t".join(map(str, fields)) + "\n")
-    return "".join(rows), "".join(f"{line.event}\t{number}\n" for line in lines)
+    events = [
+        (line.actor, line.event, line.unit, line.amount, line.entity_type, line.entity_id, number) for line in lines
+    ]
+    return "".join(rows), "".join("\t".join(map(str, event)) + "\n" for event in events)

@@ -21,14 +21,17 @@ from scidex.core.journal import Request
 from scidex.entities import RegisterEntity
 from scidex.lab.audit import compare_tables, read_tables
 from scidex.ledger import AccountKey
-from scidex.metering import UsageEvent
+from scidex.metering import UsageEvent, UsageEventConflict
 from scidex.senate import budgets
 
 UNITS = ("api_calls", "llm_batch", "llm_standard")
 vectors = st.dictionaries(st.sampled_from(UNITS), st.integers(1, 60), min_size=1)
 usage = st.lists(
     st.tuples(
-        st.sampled_from(UNITS), st.integers(1, 80), st.sampled_from((None, None, "e1", "e2", "e3")), st.integers(0, 3)
+        st.sampled_from(UNITS),
+        st.sampled_from((1, 9, 33, 80)),
+        st.sampled_from((None, None, "e1", "e2", "e3")),
+        st.integers(0, 3),
     ),
     max_size=3,
 )
@@ -54,7 +57,7 @@ class Model:
     day: object = None
     overrun: bool = False
     reservations: dict[str, Open] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def held(self, unit: str) -> int:
         return sum(each.amounts.get(unit, 0) for each in self.reservations.values() if each.state == "open")
@@ -65,13 +68,19 @@ class Model:
     def available(self, unit: str) -> int:
         return self.granted[unit] - self.spent[unit] - self.held(unit)
 
-    def use(self, events) -> dict[str, int]:
+    def conflicts(self, actor, events) -> bool:
+        """Whether an id counted something else before, or says two things at once."""
+        said = dict(self.seen)
+        keyed = [((actor, event, unit), amount) for unit, amount, event, _ in events if event is not None]
+        return any(said.setdefault(key, amount) != amount for key, amount in keyed)
+
+    def use(self, actor, events) -> dict[str, int]:
         used: dict[str, int] = {}
         for unit, amount, event, dollars in events:
-            if event in self.seen:
+            if (actor, event, unit) in self.seen:
                 continue
             if event is not None:
-                self.seen.add(event)
+                self.seen[actor, event, unit] = amount
             used[unit] = used.get(unit, 0) + amount
             self.spent[unit] += amount
             self.usd += dollars * USD
@@ -125,10 +134,10 @@ class Budgets(RuleBasedStateMachine):
     def settle(self, name, usage):
         found = self.model.reservations.get(name)
         answer = self.do(budgets.Settle(name, self.events(usage)))
-        if found is None or found.state not in ("open", "expired"):
+        if found is None or found.state not in ("open", "expired") or self.model.conflicts("alice", usage):
             assert isinstance(answer, Refusal)
             return
-        used = self.model.use(usage)
+        used = self.model.use("alice", usage)
         assert dict(answer.used) == used
         assert answer.late == (found.state == "expired" or self.tx.now >= found.expires_at)
         reserved = found.amounts if found.state == "open" else {}
@@ -164,7 +173,10 @@ class Budgets(RuleBasedStateMachine):
     @rule(usage=usage)
     def charge(self, usage):
         answer = self.do(budgets.Charge(GAP, self.events(usage)), "bob")
-        used = self.model.use(usage)
+        if self.model.conflicts("bob", usage):
+            assert isinstance(answer, UsageEventConflict)
+            return
+        used = self.model.use("bob", usage)
         assert dict(answer.used) == used
         self.model.overrun |= bool(used)
 

@@ -23,9 +23,26 @@ from scidex.economy import Economy
 from scidex.entities import EntityKey, RegisterEntity
 from scidex.lab import audit
 from scidex.ledger import AccountKey, Issue
-from scidex.metering import UsageEvent, UsageLine, UsageRow, check_rollups, find_usage, usage_by_hour
+from scidex.metering import (
+    UsageEvent,
+    UsageEventConflict,
+    UsageLine,
+    UsageRow,
+    check_rollups,
+    find_usage,
+    usage_by_hour,
+)
 from scidex.policy import Policy
-from scidex.senate.budgets import Charge, Reserve, SetBudget, Settle, budget_of, find_limits
+from scidex.senate.budgets import (
+    Charge,
+    Reserve,
+    SetBudget,
+    Settle,
+    VoidReservation,
+    budget_of,
+    find_limits,
+    find_reservations,
+)
 
 GAPS = (EntityKey("gap", "g"), EntityKey("gap", "h"))
 NAMES = ("alice", "bob")
@@ -130,19 +147,30 @@ def test_sums_are_those_of_the_rows_whatever_came_late_or_twice_or_at_once(offic
     mine = f"{next(_rounds)} "
     before = len(rows_of(office))
 
-    def marked(event: UsageEvent) -> UsageEvent:
-        return event if event.event is None else replace(event, event=mine + event.event)
+    def marked(gap: EntityKey, used: tuple[UsageEvent, ...]) -> tuple[UsageEvent, ...]:
+        """An id says the same whenever it comes: its amount follows from it, and its gap is part of it."""
+        return tuple(
+            each
+            if each.event is None
+            else replace(each, event=f"{mine}{gap.entity_id} {each.event}", amount=ord(each.event))
+            for each in used
+        )
 
     def carry_out(plan: list[Any]) -> int:
-        return sum(deliver(office, way, gap, actor, tuple(map(marked, used))) for way, gap, actor, used in plan)
+        return sum(deliver(office, way, gap, actor, marked(gap, used)) for way, gap, actor, used in plan)
 
     with ThreadPoolExecutor(len(plans)) as pool:
         repeated = sum(pool.map(carry_out, plans))
-    sent = [event.event for plan in plans for *_, used in plan for event in map(marked, used)]
+    sent = [
+        (actor, event.event, event.unit)
+        for plan in plans
+        for _, gap, actor, used in plan
+        for event in marked(gap, used)
+    ]
     rows = rows_of(office)
-    found = [row.event for row in rows if row.event is not None and row.event.startswith(mine)]
-    assert sorted(found) == sorted(set(sent) - {None})
-    assert len(rows) - before == len(found) + sent.count(None)
+    found = [(row.actor, row.event, row.unit) for row in rows if row.event is not None and row.event.startswith(mine)]
+    assert sorted(found) == sorted({key for key in sent if key[1] is not None})
+    assert len(rows) - before == len(found) + sum(event is None for _, event, _ in sent)
     assert repeated == len(sent) - (len(rows) - before)
     books_agree(office)
 
@@ -151,14 +179,48 @@ def test_one_event_delivered_a_thousand_times_by_sixteen_alone_and_in_bulk_count
     event = UsageEvent("llm_standard", 7, event="the one", usd=3)
 
     def alone(way: str) -> int:
-        return sum(deliver(office, way, GAPS[n % 2], NAMES[n % 2], (event,)) for n in range(50))
+        return sum(deliver(office, way, GAPS[0], NAMES[0], (event,)) for _ in range(50))
 
     def in_bulk() -> int:
-        return sum(deliver(office, "intake", GAPS[n % 2], NAMES[n % 2], (event,) * 10) for n in range(10))
+        return sum(deliver(office, "intake", GAPS[0], NAMES[0], (event,) * 10) for _ in range(10))
 
     with ThreadPoolExecutor(16) as pool:
         works = [*[partial(alone, "charge")] * 8, *[partial(alone, "settle")] * 4, *[in_bulk] * 4]
         assert sum(pool.map(lambda work: work(), works)) == 999
     (row,) = rows_of(office)
     assert (row.event, row.amount) == ("the one", 7)
+    books_agree(office)
+
+
+@pytest.mark.parametrize("way", ["charge", "settle", "intake"])
+def test_an_id_of_somebody_else_or_of_another_unit_swallows_nothing(office, way):
+    """Found in review: an id was everybody's, so whoever guessed one made its owner's usage vanish."""
+    tokens, calls = UsageEvent("llm_standard", 7, event="call-1", usd=3), UsageEvent("api_calls", 1, event="call-1")
+    assert deliver(office, "charge", GAPS[0], "bob", (UsageEvent("llm_standard", 1, event="call-1"),)) == 0
+    assert deliver(office, way, GAPS[0], "alice", (tokens, calls)) == 0
+    assert deliver(office, way, GAPS[0], "alice", (calls, tokens)) == 2
+    found = {(row.actor, row.unit): row.amount for row in rows_of(office)}
+    assert found == {("bob", "llm_standard"): 1, ("alice", "llm_standard"): 7, ("alice", "api_calls"): 1}
+    books_agree(office)
+
+
+@pytest.mark.parametrize("other", [{"amount": 8}, {"gap": GAPS[1]}])
+@pytest.mark.parametrize("first", ["charge", "settle", "intake"])
+def test_an_id_that_says_something_else_is_refused_and_the_rest_of_a_file_goes_through(office, first, other):
+    event = UsageEvent("api_calls", 7, event="e")
+    assert deliver(office, first, GAPS[0], "alice", (event,)) == 0
+    gap, changed = other.get("gap", GAPS[0]), replace(event, amount=other.get("amount", 7))
+    for way in ("charge", "settle"):
+        with pytest.raises(UsageEventConflict, match="'e' before"):
+            deliver(office, way, gap, "alice", (UsageEvent("api_calls", 1), changed))
+    lines = lines_of(gap, "alice", (changed, UsageEvent("api_calls", 2, event="f"), replace(changed, event="f")))
+    report = office.intake(lines, actor="alice")
+    assert [(place, type(refusal)) for place, refusal in report.refused] == [
+        (0, UsageEventConflict), (2, UsageEventConflict)
+    ]  # fmt: skip
+    assert (report.repeated, sorted(row.amount for row in rows_of(office))) == ((), [2, 7])
+    with office.reading() as tx:
+        reservations = find_reservations(tx)
+    for each in reservations:
+        office.batcher.perform(Request(VoidReservation(each.reservation), "alice"))
     books_agree(office)

@@ -38,12 +38,13 @@ def use(economy):
     """Usage that came alone, in bulk, alone again, in bulk again; the second time it had counted already."""
     gap = EntityKey("hypothesis", "hsv1-triggers-ad")
     alone = [UsageEvent("api_calls", 3, event=event, usd=5) for event in ("alone", "b1")]
-    bulk = [UsageLine(*gap, "agent-2", "cpu_seconds", 7, event=event) for event in ("b1", "b2", "alone", None)]
+    bulk = [UsageLine(*gap, "agent-1", "api_calls", 3, event=event) for event in ("b1", "b2", "alone")]
+    bulk.append(UsageLine(*gap, "agent-2", "cpu_seconds", 7))
     economy.perform_all([Request(budgets.Charge(gap, (alone[0],)), "agent-1")])
-    assert economy.intake(bulk, actor="agent-2").repeated == (2,)
+    assert economy.intake(bulk, actor="operator").repeated == (2,)
     (again,) = economy.perform_all([Request(budgets.Charge(gap, tuple(alone)), "agent-1")])
     assert again.result.repeated == 2
-    assert economy.intake(bulk[:3], actor="agent-2").repeated == (0, 1, 2)
+    assert economy.intake(bulk[:3], actor="agent-1").repeated == (0, 1, 2)
 
 
 def audit_of(url):
@@ -104,8 +105,10 @@ TAMPERINGS = [
     ("UPDATE resource_usage SET amount = 8 WHERE event = 'b1'", "usage_hour "),
     ("UPDATE usage_hour SET amount = amount + 1 WHERE actor = 'agent-1'", "usage_hour "),
     ("DELETE FROM usage_hour WHERE actor = 'agent-2'", "usage_hour "),
-    ("UPDATE usage_event SET number = number + 1 WHERE event = 'alone'", "usage_event alone"),
-    ("DELETE FROM usage_event WHERE event = 'alone'", "usage_event alone"),
+    ("UPDATE usage_event SET number = number + 1 WHERE event = 'alone'", "usage_event agent-1 alone "),
+    ("UPDATE usage_event SET amount = amount + 1 WHERE event = 'alone'", "usage_event agent-1 alone "),
+    ("UPDATE usage_event SET actor = 'agent-9' WHERE event = 'alone'", "usage_event agent-1 alone "),
+    ("DELETE FROM usage_event WHERE event = 'alone'", "usage_event agent-1 alone "),
 ]  # fmt: skip
 
 
@@ -133,7 +136,10 @@ IN_BULK = [
     "UPDATE usage_event SET event = 'b3' WHERE event = 'b1'",
     "UPDATE usage_event SET number = number - 1 WHERE event = 'b1'",
     "DELETE FROM usage_event WHERE event = 'b1'",
-    "INSERT INTO usage_event SELECT 'b4', number FROM usage_event WHERE event = 'b1'",
+    "UPDATE usage_event SET amount = amount + 1 WHERE event = 'b1'",
+    "UPDATE usage_event SET entity_id = 'x' WHERE event = 'b1'",
+    "INSERT INTO usage_event (actor, event, unit, number, amount, entity_type, entity_id)"
+    " SELECT actor, 'b4', unit, number, amount, entity_type, entity_id FROM usage_event WHERE event = 'b1'",
     "INSERT INTO resource_usage (number, line, recorded_at, created_at, entity_type, entity_id, actor, resource, unit,"
     " amount, source) SELECT number, 9, recorded_at, created_at, entity_type, entity_id, actor, resource, unit, amount,"
     " source FROM resource_usage WHERE event = 'b1'",

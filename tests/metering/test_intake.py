@@ -186,7 +186,9 @@ def test_the_same_file_again_counts_nothing_and_is_known_by_what_was_sent(tx):
     more = take_in(tx, [*lines, line(event="c")], number=103)
     assert (more.command.rows, more.repeated) == (1, (0, 1, 2))
     assert [(row.amount, row.calls) for row in usage_by_hour(tx)] == [(9, 3)]
-    assert sorted(intake_events(tx)) == [("a", 101), ("b", 101), ("c", 103)]
+    assert [(*key, row.number, row.amount) for key, row in sorted(intake_events(tx))] == [
+        ("alice", "a", "api_calls", 101, 3), ("alice", "b", "api_calls", 101, 3), ("alice", "c", "api_calls", 103, 3)
+    ]  # fmt: skip
     assert list(check_rollups(tx)) == list(check_intakes(tx)) == []
 
 
@@ -235,7 +237,8 @@ def test_a_row_that_was_touched_is_found(tx):
         "journal 102: its rows of usage are not those that it has the fingerprint of",
         "journal 102: it tells of 1 rows of usage and there are 0",
         "journal 102: its rows of usage do not sum to what it charged",
-        "journal 101: the event 'b' counted under 102 and its row is under 101",
+        "journal 101: the event 'a' of alice counted 3 api_calls under 101 and its row has 4 under 101",
+        "journal 101: the event 'b' of alice counted 120 llm_standard under 102 and its row has 120 under 101",
     ]
 
 

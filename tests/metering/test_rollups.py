@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import psycopg
 import pytest
@@ -18,6 +19,8 @@ from scidex.entities import EntityKey
 from scidex.metering import (
     EVENTS,
     USAGE,
+    EventKey,
+    EventRow,
     UsageEvent,
     check_event,
     check_rollups,
@@ -26,7 +29,7 @@ from scidex.metering import (
     usage_by_hour,
     usage_totals,
 )
-from scidex.metering.store import insert_events, insert_usage, load_events
+from scidex.metering.store import insert_events, insert_usage, load_events, scan_events
 from scidex.policy import Policy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -36,7 +39,7 @@ GAP = EntityKey("gap", "g")
 def record(tx, number, events, *, entity=GAP, actor="alice"):
     """What a command that meters these events does, without the budgets above: how many of them counted."""
     state = State(complete=False)
-    ids = [event.event for event in events if event.event is not None]
+    ids = [EventKey(actor, event.event, event.unit) for event in events if event.event is not None]
     state.place_all(EVENTS, ids, load_events(tx, ids) if ids else ())
     context = Context(actor, tx.now, Policy(), 1, number)
     for line, event in enumerate(events):
@@ -50,13 +53,16 @@ def record(tx, number, events, *, entity=GAP, actor="alice"):
 
 @st.composite
 def usage(draw):
-    tokens = draw(st.integers(0, 50)), draw(st.integers(1, 50))
+    event = draw(st.none() | st.sampled_from("abcdefgh"))
+    # An id says the same whenever it comes.
+    size = st.integers(1, 50) if event is None else st.just(ord(event) // 2)
+    tokens = draw(size), draw(size)
     llm = draw(st.booleans())
     return UsageEvent(
         "llm_standard" if llm else "api_calls",
         sum(tokens),
         NOON - timedelta(minutes=draw(st.integers(0, 200_000))),
-        event=draw(st.none() | st.sampled_from("abcdefgh")),
+        event=event,
         model=draw(st.sampled_from(["m1", "m2"])) if llm else None,
         provider=draw(st.none() | st.sampled_from(["p", "q"])),
         input_tokens=tokens[0] if llm else None,
@@ -121,8 +127,9 @@ def test_two_who_count_the_same_event_at_once_count_it_once(economy):
 
     def record_in_step(tx, number, attempt):
         state = State(complete=False)
-        state.place_all(EVENTS, ["same"], load_events(tx, ["same"]))
-        assert attempt or state.get(EVENTS, "same") is None
+        same = EventKey("alice", "same", "api_calls")
+        state.place_all(EVENTS, [same], load_events(tx, [same]))
+        assert attempt or state.get(EVENTS, same) is None
         if not attempt:
             barrier.wait()
         context = Context("alice", NOON, Policy(), 1, number)
@@ -164,3 +171,25 @@ def test_what_was_used_cannot_be_rewritten(tx, table, verb):
     record(tx, 1, [UsageEvent("api_calls", 1, NOON, event="e")])
     with pytest.raises(errors.InsufficientPrivilege):
         tx.execute(verb.format(table))
+
+
+def test_ids_that_counted_before_they_were_their_senders_own_get_what_they_counted(economy):
+    """The migration on a database as the one before left it; and again, since it may have been cut off."""
+    steps = (files("scidex.core") / "migrations/0010_usage_events.sql").read_text(encoding="utf-8")
+    with psycopg.connect(economy.conninfo) as connection:
+        tx = Tx(connection, "alice", NOON)
+        record(tx, 1, [UsageEvent("api_calls", 3, NOON, event="e"), UsageEvent("api_calls", 4, NOON, event="f", usd=5)])
+        tx.execute(
+            "ALTER TABLE usage_event DROP CONSTRAINT usage_event_pkey, DROP actor, DROP unit, DROP amount,"
+            " DROP entity_type, DROP entity_id, ADD PRIMARY KEY (event)"
+        )
+        tx.execute("ALTER TABLE usage_hour ALTER usd TYPE bigint")
+        for _ in range(2):
+            connection.execute(steps)
+        assert dict(scan_events(tx)) == {
+            EventKey("alice", "e", "api_calls"): EventRow(1, 3, GAP),
+            EventKey("alice", "f", "api_calls"): EventRow(1, 4, GAP),
+        }
+        assert record(tx, 2, [UsageEvent("api_calls", 3, NOON, event="e")]) == 0
+        assert record(tx, 2, [UsageEvent("api_calls", 3, NOON, event="e")], actor="bob") == 1
+        assert list(check_rollups(tx)) == []

@@ -17,7 +17,7 @@ from scidex.exchange import bounties, markets, resource_allocator
 from scidex.lab.model import Finding
 from scidex.lab.world import TABLES, World
 from scidex.ledger import ACCOUNTS, BUDGET, HOLDS, AccountKey, issuance_of, sums_by_unit
-from scidex.metering import EVENTS, check_intakes, check_rollups, intake_events
+from scidex.metering import EVENTS, EventKey, EventRow, check_intakes, check_rollups, intake_events
 from scidex.senate import budgets
 
 Tables = dict[Table[Any, Any], dict[Any, Any]]
@@ -129,19 +129,19 @@ def replay_journal(tx: Tx, world: World, progress: Callable[[int], None]) -> Ite
     What an intake counted stands beside the journal, under its fingerprint: it is entered when its turn comes, so that
     what comes again later is a duplicate here too.
     """
-    taken_in: defaultdict[int, list[str]] = defaultdict(list)
-    for event, number in intake_events(tx):
-        taken_in[number].append(event)
+    taken_in: defaultdict[int, list[tuple[EventKey, EventRow]]] = defaultdict(list)
+    for event, counted in intake_events(tx):
+        taken_in[counted.number].append((event, counted))
     with tx.connection.cursor(name="audit") as cursor:
         cursor.itersize = 5_000
         cursor.execute(_JOURNAL)
         for done, row in enumerate(cursor, start=1):
             entry = Entry(*row)
             problem = world.replay(entry)
-            for event in taken_in.get(entry.number, ()):
+            for event, counted in taken_in.get(entry.number, ()):
                 # One that an earlier command has counted stays with that one, and the tables differ from it.
                 if not world.state.holds(EVENTS, event):
-                    world.state.place(EVENTS, event, entry.number)
+                    world.state.place(EVENTS, event, counted)
             if problem:
                 yield Finding("journal", f"journal {entry.number}", problem)
             if done % 1_000 == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from scidex.core.db import Tx
 from scidex.entities import EntityKey, find_known
 from scidex.metering import intake
 from scidex.metering.intake import Intake
-from scidex.metering.model import INTAKE_LINES_MAX, IntakeTooLong, Price, UsageLine
+from scidex.metering.model import INTAKE_LINES_MAX, EventKey, EventRow, IntakeTooLong, Price, UsageLine
 from scidex.metering.pricebook import price_of
 from scidex.metering.store import add_hours, copy_events, copy_rows, load_events, open_months
 from scidex.policy import HOUSE, Context, Policy, current
@@ -28,8 +28,8 @@ def prepare_intake(tx: Tx, lines: Sequence[UsageLine]) -> Intake:
         raise IntakeTooLong(given=len(lines), most=INTAKE_LINES_MAX)
     policy, version = current(tx)
 
-    def counted(events: list[str]) -> Collection[str]:
-        return {event for event, _ in load_events(tx, events)} if events else ()
+    def counted(events: list[EventKey]) -> Mapping[EventKey, EventRow]:
+        return dict(load_events(tx, events))
 
     context = Context(tx.actor, tx.now, policy, version, 0)
 

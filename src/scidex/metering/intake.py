@@ -19,6 +19,7 @@ from scidex.core.units import MAX_AMOUNT, AmountTooLarge
 from scidex.entities import EntityKey, UnknownEntity
 from scidex.metering.model import (
     RESOURCE_OF,
+    HourKey,
     HourRow,
     IntakeCharge,
     IntakeUsage,
@@ -26,7 +27,7 @@ from scidex.metering.model import (
     UsageEvent,
     UsageLine,
 )
-from scidex.metering.rules import check_event, check_time
+from scidex.metering.rules import Counted, check_event, check_time, first_of_each
 from scidex.policy import Context
 
 _CONTEXT_LONGEST = 1000
@@ -44,15 +45,15 @@ INTAKES = TypeAdapter(IntakeUsage)
 class Intake:
     """What is to be taken in: the command for the journal, and the rows and sums that stand beside it.
 
-    `text` holds the rows, by time of use, as PostgreSQL's COPY reads them, but for journal number and time of record.
-    `refused` names the lines that cannot be taken, `repeated` those whose event counted before; lines are counted
-    from 0.
+    `text` holds the rows, by time of use, and `events` the ids that count now, as PostgreSQL's COPY reads them, but for
+    journal number and time of record. `refused` names the lines that cannot be taken, `repeated` those whose event
+    counted before; lines are counted from 0.
     """
 
     command: IntakeUsage
     text: str
     hours: tuple[HourRow, ...]
-    events: tuple[str, ...]
+    events: str
     months: tuple[datetime, ...]
     refused: tuple[tuple[int, Refusal], ...]
     repeated: tuple[int, ...]
@@ -137,17 +138,17 @@ def _numbers(column: Iterable[int | None], missing: int = 0) -> Any:
     return np.array([missing if number is None else number for number in column], dtype=np.int64)
 
 
-def first_of_each(lines: Sequence[UsageLine], known: Collection[str]) -> list[int]:
-    """The places of the lines that count: without those whose event is known, or came in a line before."""
-    seen = set(known)
-    places = []
-    for place, line in enumerate(lines):
-        if line.event is not None:
-            if line.event in seen:
-                continue
-            seen.add(line.event)
-        places.append(place)
-    return places
+def _events(lines: Iterable[UsageLine]) -> str:
+    """The ids of these lines in the order of their key, as COPY reads them."""
+    rows = sorted(
+        (line.actor, line.event, line.unit, line.amount, line.entity_type, line.entity_id)
+        for line in lines
+        if line.event is not None
+    )
+    text = "".join(
+        [f"{actor}\t{event}\t{unit}\t{amount}\t{kind}\t{name}\n" for actor, event, unit, amount, kind, name in rows]
+    )
+    return text.replace("\\", "\\\\")
 
 
 class _Group(NamedTuple):
@@ -313,6 +314,17 @@ class Evidence:
             yield "its rows of usage do not sum to what it charged"
 
 
+def hour_problem(key: HourKey, names: Sequence[str], kept: Sequence[Any], found: Sequence[Any]) -> str:
+    """What is wrong with a sum by the hour: as it is kept, and as its rows make it."""
+    at = f"usage_hour {key.hour.isoformat()} {' '.join(key[1:])}"
+    if kept[0] is None:
+        return f"{at}: is missing; its rows sum to {found[0]}"
+    if found[0] is None:
+        return f"{at}: says {kept[0]} and has no rows"
+    wrong = [f"{name} is {a}, its rows make {b}" for name, a, b in zip(names, kept, found, strict=True) if a != b]
+    return f"{at}: {'; '.join(wrong)}"
+
+
 Known = Callable[[set[EntityKey], set[str]], tuple[Collection[EntityKey], Collection[str]]]
 """Of these artifacts and these actors those that there are."""
 
@@ -338,12 +350,12 @@ def prepare(
     context: Context,
     *,
     price: Callable[[UsageLine], Price],
-    counted: Callable[[list[str]], Collection[str]],
+    counted: Counted,
     known: Known,
 ) -> Intake:
     """Check, price, count once and sum the lines; a line without a time is of now.
 
-    `price` is asked for a price that a line does not give; `counted` says which of the ids have counted before, and
+    `price` is asked for a price that a line does not give; `counted` says what of the ids has counted before, and
     `known` which artifacts and actors there are. Refuses: AmountTooLarge (all together).
     """
     refused = check_lines(lines, context)
@@ -355,17 +367,17 @@ def prepare(
     if any(line.used_at is None for line in good):
         good = [line if line.used_at is not None else line._replace(used_at=context.now) for line in good]
     prices = [price(line) if line.usd is None else Price(line.usd, line.price_source or "given") for line in good]
-    first = first_of_each(good, counted([line.event for line in good if line.event is not None]))
-    if len(first) == len(good):
-        taken = render(places, good, prices)
-    else:
-        taken = render([places[n] for n in first], [good[n] for n in first], [prices[n] for n in first])
-    repeated = set(places) - {places[n] for n in first}
+    first, conflicts = first_of_each(good, counted)
+    refused += ((places[n], refusal) for n, refusal in conflicts)
+    repeated = set(places) - {places[n] for n in first} - {place for place, _ in refused}
+    if len(first) < len(good):
+        places, good, prices = [places[n] for n in first], [good[n] for n in first], [prices[n] for n in first]
+    taken = render(places, good, prices)
     return Intake(
         IntakeUsage(given, len(first), taken.digest, taken.charges),
         taken.text,
         taken.hours,
-        tuple(sorted([event for n in first if (event := good[n].event) is not None])),
+        _events(good),
         tuple({row.hour for row in taken.hours}),
         tuple(sorted(refused, key=itemgetter(0))),
         tuple(sorted(repeated)),

@@ -26,7 +26,7 @@ STORE_BYTES_MAX = 10**18
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
-    """Something that was used, in parts of its unit, at a time; counted once under its own id `event`.
+    """Something that was used, in parts of its unit, at a time; counted once under `event`, its user's own id for it.
 
     Without a time it is of the time of its command. Input and output tokens sum to the amount: output includes
     reasoning, input includes what was read from a cache (`cached_tokens`) and written to it. `usd` is in parts, None
@@ -111,9 +111,24 @@ class Price(NamedTuple):
     source: str | None
 
 
+class EventKey(NamedTuple):
+    """What counts once: who used it, their own id for it, and the unit; an id of somebody else's is another event."""
+
+    actor: str
+    event: str
+    unit: str
+
+
+class EventRow(NamedTuple):
+    """What has counted under an id: how many parts for which entity, and under which journal number."""
+
+    number: int
+    amount: int
+    entity: EntityKey
+
+
 STORES: Table[StoreKey, StoreRow] = Table("storage_size", rank=86)
-EVENTS: Table[str, int] = Table("usage_event", rank=92)
-"""From an event's id to the journal number that counted it."""
+EVENTS: Table[EventKey, EventRow] = Table("usage_event", rank=92)
 USAGE: Table[UsageKey, UsageRow] = Table("resource_usage", rank=93, append_only=True)
 
 
@@ -277,6 +292,11 @@ class TimestampTooOld(Invalid):
 
 class IntakeTooLong(Invalid):
     """{given} lines of usage at once are too many; send at most {most} at a time."""
+
+
+class UsageEventConflict(Refused):
+    """{actor} reported {counted} {unit} for {counted_for} under the event {event!r} before, and now reports {given} for
+    {given_for}; report it as it was, or give each use an event id of its own."""
 
 
 class StoreSizeInvalid(Invalid):

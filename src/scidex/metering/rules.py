@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scidex.core.clock import microseconds
+from scidex.core.errors import Refusal
 from scidex.core.machine import State
 from scidex.core.names import check_name
 from scidex.core.units import UNITS, USD, AmountNegative, Unit, check_amount, format_amount
@@ -17,6 +19,8 @@ from scidex.metering.model import (
     STORES,
     USAGE,
     CachedAboveInput,
+    EventKey,
+    EventRow,
     ObservationTooEarly,
     Price,
     PriceUnknown,
@@ -30,7 +34,9 @@ from scidex.metering.model import (
     TokensMisplaced,
     UnknownResource,
     UsageEvent,
+    UsageEventConflict,
     UsageKey,
+    UsageLine,
     UsageRow,
 )
 from scidex.policy import Context, Policy
@@ -134,12 +140,15 @@ def meter(
 ) -> bool:
     """Record a checked event as row `line` of this command; False, and nothing is written, if its id counted before.
 
-    The ids of the events must have been loaded (`EVENTS` in the kind's touches).
+    The ids of the events must have been loaded (`EVENTS` in the kind's touches). Refuses: UsageEventConflict.
     """
     if event.event is not None:
-        if state.get(EVENTS, event.event) is not None:
+        key, given = EventKey(actor, event.event, event.unit), EventRow(context.number, event.amount, entity)
+        counted = state.get(EVENTS, key)
+        if counted is not None:
+            require_repetition(key, counted, given)
             return False
-        state.put(EVENTS, event.event, context.number)
+        state.put(EVENTS, key, given)
     resource, tier = RESOURCE_OF[event.unit]
     row = UsageRow(
         context.number,
@@ -168,6 +177,50 @@ def meter(
     )
     state.put(USAGE, UsageKey(context.number, line), row)
     return True
+
+
+def require_repetition(key: EventKey, counted: EventRow, given: EventRow) -> None:
+    """Pass if an event whose id has counted says what it said then. Refuses: UsageEventConflict."""
+    if counted[1:] != given[1:]:
+        unit = UNITS[key.unit]
+        raise UsageEventConflict(
+            actor=key.actor,
+            event=key.event,
+            unit=key.unit,
+            counted=format_amount(counted.amount, unit),
+            counted_for=str(counted.entity),
+            given=format_amount(given.amount, unit),
+            given_for=str(given.entity),
+        )
+
+
+Counted = Callable[[list[EventKey]], Mapping[EventKey, EventRow]]
+"""Of these ids those that have counted before, with what they counted."""
+
+
+def first_of_each(lines: Sequence[UsageLine], counted: Counted) -> tuple[list[int], list[tuple[int, Refusal]]]:
+    """The places of the lines that count: without those whose event counted before, or in a line before; and the lines
+    that say something else under an event's id than was counted, with their refusals."""
+    keys = [None if line.event is None else EventKey(line.actor, line.event, line.unit) for line in lines]
+    asked = [key for key in keys if key is not None]
+    before = counted(asked) if asked else {}
+    seen: dict[EventKey, int] = {}
+    first, refused = [], []
+    for place, key in enumerate(keys):
+        if key is not None and (key in before or key in seen):
+            try:
+                require_repetition(key, before.get(key) or _as_counted(lines[seen[key]]), _as_counted(lines[place]))
+            except Refusal as refusal:
+                refused.append((place, refusal))
+            continue
+        if key is not None:
+            seen[key] = place
+        first.append(place)
+    return first, refused
+
+
+def _as_counted(line: UsageLine) -> EventRow:
+    return EventRow(0, line.amount, EntityKey(line.entity_type, line.entity_id))
 
 
 def storage_accrued(size: int, since: datetime, until: datetime, remainder: int = 0) -> tuple[int, int]:

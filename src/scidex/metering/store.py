@@ -11,11 +11,13 @@ from typing import Any
 from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities import EntityKey
-from scidex.metering.intake import INTAKES, Evidence
+from scidex.metering.intake import INTAKES, Evidence, hour_problem
 from scidex.metering.model import (
     EVENTS,
     STORES,
     USAGE,
+    EventKey,
+    EventRow,
     HourKey,
     HourRow,
     Partition,
@@ -47,7 +49,7 @@ _HOURS_OF = (
     " coalesce(model, '') AS model, coalesce(provider, '') AS provider, sum(amount)::bigint AS amount,"
     " count(*) AS calls, coalesce(sum(input_tokens), 0)::bigint AS input_tokens,"
     " coalesce(sum(output_tokens), 0)::bigint AS output_tokens,"
-    " coalesce(sum(cached_tokens), 0)::bigint AS cached_tokens, coalesce(sum(usd), 0)::bigint AS usd,"
+    " coalesce(sum(cached_tokens), 0)::bigint AS cached_tokens, coalesce(sum(usd), 0) AS usd,"
     " count(*) FILTER (WHERE usd IS NULL) AS usd_unknown"
 )
 
@@ -97,27 +99,33 @@ def _usage(row: Sequence[Any]) -> UsageRow:
     return UsageRow._make((*row[:3], EntityKey(row[3], row[4]), *row[5:]))
 
 
-def load_events(tx: Tx, events: Collection[str]) -> Iterator[tuple[Any, ...]]:
-    """Which of these ids have counted, and under which journal number.
+_EVENT = "actor, event, unit, number, amount, entity_type, entity_id"
 
-    Nothing is locked: two that count the same id at once meet at the key, and the later one is done again.
-    """
-    return tx.each(
-        "SELECT event, number FROM usage_event WHERE event = ANY(%s::text[])", columns([(event,) for event in events])
+
+def load_events(tx: Tx, keys: Collection[EventKey]) -> Iterator[tuple[EventKey, EventRow]]:
+    """Which of these ids have counted. Nothing is locked: of two that count one at once the later one is done again."""
+    asked = "unnest(%s::text[], %s::text[], %s::text[]) AS asked (actor, event, unit)"
+    return map(
+        _event, tx.each(f"SELECT {_EVENT} FROM {asked} JOIN usage_event USING (actor, event, unit)", columns(keys))
     )
 
 
-def insert_events(tx: Tx, rows: Mapping[str, int]) -> None:
+def _event(row: Sequence[Any]) -> tuple[EventKey, EventRow]:
+    return EventKey._make(row[:3]), EventRow(row[3], row[4], EntityKey(row[5], row[6]))
+
+
+def insert_events(tx: Tx, rows: Mapping[EventKey, EventRow]) -> None:
     """Ids that count now."""
     tx.execute(
-        "INSERT INTO usage_event (event, number) SELECT * FROM unnest(%s::text[], %s::bigint[])",
-        columns(sorted(rows.items())),
+        f"INSERT INTO usage_event ({_EVENT}) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[],"
+        " %s::bigint[], %s::text[], %s::text[])",
+        columns([(*key, row.number, row.amount, *row.entity) for key, row in sorted(rows.items())]),
     )
 
 
-def scan_events(tx: Tx) -> Iterator[tuple[str, int]]:
+def scan_events(tx: Tx) -> Iterator[tuple[EventKey, EventRow]]:
     """Every id that has counted."""
-    yield from tx.execute("SELECT event, number FROM usage_event")
+    yield from map(_event, tx.execute(f"SELECT {_EVENT} FROM usage_event"))
 
 
 def load_stores(tx: Tx, keys: Collection[StoreKey]) -> Iterator[tuple[StoreKey, StoreRow]]:
@@ -186,11 +194,13 @@ def copy_rows(tx: Tx, number: int, text: str) -> None:
         copy.write(text.replace("\n", ending))
 
 
-def copy_events(tx: Tx, number: int, events: Sequence[str]) -> None:
-    """Write the ids that an intake counts, which come sorted."""
-    text = "".join([f"{event}\t{number}\n" for event in events])
-    with tx.connection.cursor() as cursor, cursor.copy("COPY usage_event (event, number) FROM STDIN") as copy:
-        copy.write(text.replace("\\", "\\\\"))
+_COPY_EVENTS = "COPY usage_event (actor, event, unit, amount, entity_type, entity_id, number) FROM STDIN"
+
+
+def copy_events(tx: Tx, number: int, text: str) -> None:
+    """Write the ids that an intake counts; `text` has all but their journal number."""
+    with tx.connection.cursor() as cursor, cursor.copy(_COPY_EVENTS) as copy:
+        copy.write(text.replace("\n", f"\t{number}\n"))
 
 
 _FIND = (
@@ -259,7 +269,7 @@ def usage_by_hour(
             since, since, until, until, limit,
         ],
     )  # fmt: skip
-    return [HourRow._make(row) for row in rows]
+    return [HourRow._make((*row[:12], int(row[12]), row[13])) for row in rows]
 
 
 def usage_totals(
@@ -277,15 +287,15 @@ def usage_totals(
     key = entity or (None, None)
     rows = tx.execute(
         "SELECT CASE %s WHEN 'model' THEN model WHEN 'provider' THEN provider WHEN 'actor' THEN actor"
-        " WHEN 'entity' THEN entity_type || ':' || entity_id ELSE unit END AS name, unit, sum(amount)::bigint,"
-        " sum(calls)::bigint, sum(input_tokens)::bigint, sum(output_tokens)::bigint, sum(cached_tokens)::bigint,"
-        " sum(usd)::bigint, sum(usd_unknown)::bigint FROM usage_hour"
+        " WHEN 'entity' THEN entity_type || ':' || entity_id ELSE unit END AS name, unit, sum(amount), sum(calls),"
+        " sum(input_tokens), sum(output_tokens), sum(cached_tokens), sum(usd), sum(usd_unknown) FROM usage_hour"
         " WHERE (%s::text IS NULL OR (entity_type = %s AND entity_id = %s)) AND (%s::text IS NULL OR actor = %s)"
         " AND (%s::timestamptz IS NULL OR hour >= %s) AND (%s::timestamptz IS NULL OR hour < %s)"
         " GROUP BY 1, 2 ORDER BY sum(usd) DESC, sum(amount) DESC, 1, 2 LIMIT %s",
         [by, key[0], *key, actor, actor, since, since, until, until, limit],
     )
-    return [UsageTotal._make(row) for row in rows]
+    # Sums of sums may be more than a bigint holds.
+    return [UsageTotal._make((*row[:2], *map(int, row[2:]))) for row in rows]
 
 
 def calls_needed(
@@ -336,17 +346,7 @@ def check_rollups(tx: Tx) -> Iterator[str]:
     """Every sum by the hour that is not the sum of its rows."""
     for row in tx.execute(_COMPARED):
         key, kept, found = HourKey._make(row[:7]), row[7:14], row[14:]
-        at = f"usage_hour {key.hour.isoformat()} {' '.join(key[1:])}"
-        if kept[0] is None:
-            yield f"{at}: is missing; its rows sum to {found[0]}"
-        elif found[0] is None:
-            yield f"{at}: says {kept[0]} and has no rows"
-        else:
-            names = _SUMS.split(", ")
-            wrong = [
-                f"{name} is {a}, its rows make {b}" for name, a, b in zip(names, kept, found, strict=True) if a != b
-            ]
-            yield f"{at}: {'; '.join(wrong)}"
+        yield hour_problem(key, _SUMS.split(", "), kept, found)
 
 
 _OF_INTAKES = "SELECT number FROM journal WHERE kind = 'usage.intake'"
@@ -356,10 +356,13 @@ _EVIDENCE = (
     " ORDER BY number, line) TO STDOUT"
 )
 _MISCOUNTED = (
-    "SELECT coalesce(found.number, kept.number), event, kept.number, found.number"
-    f" FROM (SELECT event, number FROM resource_usage WHERE number IN ({_OF_INTAKES}) AND event IS NOT NULL) AS found"
-    f" FULL JOIN (SELECT event, number FROM usage_event WHERE number IN ({_OF_INTAKES})) AS kept USING (event)"
-    " WHERE kept.number IS DISTINCT FROM found.number ORDER BY 1, 2"
+    "SELECT coalesce(found.number, kept.number), actor, event, unit, kept.number, kept.amount, found.number,"
+    " found.amount"
+    f" FROM (SELECT {_EVENT} FROM resource_usage WHERE number IN ({_OF_INTAKES}) AND event IS NOT NULL) AS found"
+    f" FULL JOIN (SELECT {_EVENT} FROM usage_event WHERE number IN ({_OF_INTAKES})) AS kept"
+    " USING (actor, event, unit)"
+    " WHERE (kept.number, kept.amount, kept.entity_type, kept.entity_id)"
+    " IS DISTINCT FROM (found.number, found.amount, found.entity_type, found.entity_id) ORDER BY 1, 2, 3, 4"
 )
 
 
@@ -378,13 +381,14 @@ def check_intakes(tx: Tx) -> Iterator[str]:
     ).fetchall():
         for problem in evidence[number].against(INTAKES.validate_json(command)):
             yield f"journal {number}: {problem}"
-    for number, event, kept, found in tx.execute(_MISCOUNTED):
-        yield f"journal {number}: the event {event!r} counted under {kept} and its row is under {found}"
+    for number, actor, event, unit, kept, counted, found, amount in tx.execute(_MISCOUNTED):
+        problem = f"counted {counted} {unit} under {kept} and its row has {amount} under {found}"
+        yield f"journal {number}: the event {event!r} of {actor} {problem}"
 
 
-def intake_events(tx: Tx) -> Iterator[tuple[Any, ...]]:
-    """Every id that an intake counted, with its journal number; a replay of the journal must know them."""
-    yield from tx.execute(f"SELECT event, number FROM usage_event WHERE number IN ({_OF_INTAKES})")
+def intake_events(tx: Tx) -> Iterator[tuple[EventKey, EventRow]]:
+    """Every id that an intake counted, with what it counted; a replay of the journal must know them."""
+    yield from map(_event, tx.execute(f"SELECT {_EVENT} FROM usage_event WHERE number IN ({_OF_INTAKES})"))
 
 
 bind(EVENTS, load=load_events, insert=insert_events, scan=scan_events)

@@ -213,7 +213,7 @@ def settle(tx: Tx, *, reservation: str, events: Sequence[UsageEvent], key: str |
 
     Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UnknownResource, AmountNotNumber,
     AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput,
-    TimestampInvalid, TimestampInFuture, TimestampTooOld, BalanceTooLarge, KeyReused.
+    TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(to_settle(tx, reservation=reservation, events=events), tx.actor, key))
 
@@ -223,7 +223,7 @@ def charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent], key: str 
 
     Refuses: UnknownEntity, UnknownActor, TooManyEvents, UnknownResource, AmountNotNumber, AmountNotPositive,
     AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput, TimestampInvalid,
-    TimestampInFuture, TimestampTooOld, BalanceTooLarge, KeyReused.
+    TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(to_charge(tx, entity=entity, events=events), tx.actor, key))
 

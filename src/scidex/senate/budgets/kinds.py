@@ -10,7 +10,7 @@ from scidex.core.machine import Kind, Look, State, Whole, declare
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.resource_allocator import budget_account, pool_account, spent_account
 from scidex.ledger import ACCOUNTS, AccountKey
-from scidex.metering import EVENTS, INTAKE_GATHERED, STORES, USAGE, IntakeUsage, StoreKey, UsageEvent
+from scidex.metering import EVENTS, INTAKE_GATHERED, STORES, USAGE, EventKey, IntakeUsage, StoreKey, UsageEvent
 from scidex.policy import HOUSE
 from scidex.senate.budgets import admission, grants, intake, limits, rules
 from scidex.senate.budgets.model import (
@@ -110,8 +110,13 @@ def _accounts_used(entity: EntityKey, events: Iterable[UsageEvent]) -> list[Acco
     return [account(entity, unit) for unit in units for account in (budget_account, spent_account)]
 
 
-def _event_ids(command: Settle | Charge, actor: str, state: State) -> list[str]:
-    return [event.event for event in command.events if event.event is not None]
+def _event_keys(actor: str, events: Iterable[UsageEvent]) -> list[EventKey]:
+    return [EventKey(actor, event.event, event.unit) for event in events if event.event is not None]
+
+
+def _events_settled(command: Settle, actor: str, state: State) -> list[EventKey]:
+    found = _ended(command, state)
+    return _event_keys(found.actor, command.events) if found is not None else []
 
 
 def _actor_ending(command: Ending, actor: str, state: State) -> tuple[Look, ...]:
@@ -196,14 +201,14 @@ _ENDING: dict[Any, Any] = {
     ACCOUNTS: _accounts_ended,
     ACTORS: _actor_ending,
 }
-_USING: dict[Any, Any] = {EVENTS: _event_ids, USAGE: _nothing, BUDGET_EVENTS: _nothing}
+_USING: dict[Any, Any] = {USAGE: _nothing, BUDGET_EVENTS: _nothing}
 SETTLE = declare(
     Kind(
         "budget.settle",
         Settle,
         Charged,
         rules.settle,
-        {**_ENDING, **_USING, BUDGETS: _entity_ended},
+        {**_ENDING, **_USING, EVENTS: _events_settled, BUDGETS: _entity_ended},
         gathered=("prices",),
     )
 )
@@ -215,6 +220,7 @@ CHARGE = declare(
         rules.charge,
         {
             **_USING,
+            EVENTS: lambda command, actor, state: _event_keys(actor, command.events),
             ENTITIES: _entity_of,
             BUDGETS: _entity_of,
             LIMITS: lambda command, actor, state: limits.limit_keys(command.entity, actor, _units_used(command.events)),

@@ -66,7 +66,7 @@ def settle(state: State, command: Settle, context: Context) -> Charged:
     that its tier may cost is counted as its cost, and no less than the bound of its reservation.
     Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UnknownResource, AmountNotNumber,
     AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput,
-    TimestampInvalid, TimestampInFuture, TimestampTooOld, BalanceTooLarge.
+    TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge.
     """
     found = _to_end(state, context, command.reservation)
     if found.state not in ("open", "expired"):
@@ -96,7 +96,7 @@ def charge(state: State, command: Charge, context: Context) -> Charged:
     Where an LLM call has no price, the most that its tier may cost is counted as its cost.
     Refuses: UnknownEntity, UnknownActor, TooManyEvents, UnknownResource, AmountNotNumber, AmountNotPositive,
     AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput, TimestampInvalid,
-    TimestampInFuture, TimestampTooOld, BalanceTooLarge.
+    TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge.
     """
     require_entity(state, command.entity)
     if context.actor != HOUSE:
