@@ -16,6 +16,8 @@ MORE_FILES = {
     "scidex.exchange.markets": {"lmsr", "fills"},
     # tiers, what a model's tier is; pricebook, the only one that knows the price package; intake, many lines by column.
     "scidex.metering": {"tiers", "pricebook", "intake"},
+    # refusals beside the model; work, how a bounty is worked for; draws, how compute draws on it.
+    "scidex.exchange.bounties": {"refusals", "work", "draws"},
     "scidex.exchange.resource_allocator": {"allocation"},  # sharing a pool: an algorithm of its own
     # The slice has many words and rules: refusals beside the model; admission, limits and grants beside the rules of
     # settling; intake, what comes in bulk; kinds, what each command touches, beside the actions.

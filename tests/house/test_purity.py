@@ -20,6 +20,8 @@ PURE_FILES = {
     "grants",
     "tiers",
     "intake",
+    "work",
+    "draws",
 }
 PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")}
 PURE_NAMES = {("scidex.core.clock", "microseconds")}

@@ -30,6 +30,7 @@ ONE = lmsr.PRICE_ONE
 ACTORS = ("operator", "alice", "bob", "carol", "ghost")
 MARKETS = ("m1", "m2", "m3")
 ARTIFACTS = tuple(EntityKey(kind, name) for kind in ("hypothesis", "gap") for name in ("a1", "a2"))
+WORKS = tuple(EntityKey("analysis", name) for name in ("w1", "w2", "w3"))
 
 amounts = st.one_of(st.integers(1, 60 * T), st.sampled_from([0, -T, 1, 2**53, 2**60, 5 * T]))
 accounts = st.one_of(
@@ -148,6 +149,24 @@ budget_commands = st.one_of(
     ),
 )
 
+bounty_names = numbers.map(lambda n: f"b{n}")
+works = st.sampled_from(WORKS)
+bounty_commands = st.one_of(
+    st.builds(bounties.OfferBounty, st.sampled_from(ARTIFACTS), amounts, st.sampled_from([0, 5, 500]), st.just("p")),
+    st.builds(bounties.AddToBounty, bounty_names, amounts),
+    st.builds(bounties.ClaimBounty, bounty_names, st.sampled_from([0, 5, 500, 500])),
+    st.builds(bounties.ClaimBounty, bounty_names, st.just(500)),
+    st.builds(bounties.ReleaseClaim, bounty_names),
+    st.builds(bounties.SubmitWork, bounty_names, works, st.just("done")),
+    st.builds(bounties.SubmitWork, bounty_names, works, st.just("done")),
+    st.builds(bounties.AwardBounty, bounty_names, works, maybe_amounts),
+    st.builds(bounties.AwardBounty, bounty_names, works, st.just(5)),
+    st.builds(bounties.DeclineWork, bounty_names, works, st.just("no")),
+    st.builds(bounties.RefundBounty, bounty_names),
+    st.builds(bounties.ExpireBounty, bounty_names),
+    st.builds(bounties.DrawBounties, st.sampled_from(ARTIFACTS)),
+)
+
 commands = st.one_of(
     budget_commands,
     budget_commands,
@@ -183,9 +202,7 @@ commands = st.one_of(
     st.builds(markets.CloseMarket, st.sampled_from(MARKETS)),
     st.builds(markets.ResolveMarket, st.sampled_from(MARKETS), st.sampled_from(("yes", "a", "zz"))),
     st.builds(markets.VoidMarket, st.sampled_from(MARKETS)),
-    st.builds(bounties.OfferBounty, st.sampled_from(ARTIFACTS), amounts, st.sampled_from([0, 5, 500]), st.just("p")),
-    st.builds(bounties.RefundBounty, numbers.map(lambda n: f"b{n}")),
-    st.builds(bounties.ExpireBounty, numbers.map(lambda n: f"b{n}")),
+    bounty_commands,
     st.builds(
         allocator.AllocatePool,
         st.just("main"),
@@ -229,6 +246,7 @@ def opening() -> list[Request]:
         *(Request(RegisterActor(name), "operator") for name in ("alice", "bob", "carol")),
         *(Request(command, "operator") for command in issued),
         *(Request(RegisterEntity(*artifact, "title"), "alice") for artifact in ARTIFACTS[:3]),
+        *(Request(RegisterEntity(*work, "title"), by) for work, by in zip(WORKS, ("bob", "bob", "carol"), strict=True)),
         Request(markets.OpenMarket("m1", ARTIFACTS[0], "?", ("yes", "no"), 20 * T), "operator"),
         Request(markets.OpenMarket("m2", ARTIFACTS[1], "?", ("a", "b", "c"), 5 * T), "operator"),
         *(Request(budgets.SetBudget(artifact, "main", granted), "operator") for artifact in ARTIFACTS[:2]),

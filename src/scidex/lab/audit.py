@@ -95,12 +95,29 @@ def check_markets(tables: Tables) -> Iterator[Finding]:
 
 
 def check_bounties(tables: Tables) -> Iterator[Finding]:
-    """What remains of a bounty is what lies in its escrow."""
+    """What remains of a bounty is what lies in its escrow, is what was put in less what was paid out, and who put it in
+    and who was paid is written down; an artifact's board has the open ones."""
+    put_in: Counter[str] = Counter()
+    paid: Counter[tuple[str, str]] = Counter()
+    for funding in tables[bounties.FUNDINGS].values():
+        put_in[funding.bounty] += funding.amount
+    for payment in tables[bounties.PAYMENTS].values():
+        paid[payment.bounty, payment.sort] += payment.amount
     for name, bounty in tables[bounties.BOUNTIES].items():
+        row = f"bounty {name}"
         account = tables[ACCOUNTS].get(bounty.escrow)
         escrow = account.balance if account else 0
         if escrow != bounty.remaining:
-            yield Finding("bounties", f"bounty {name}", f"has {bounty.remaining} and {escrow} in escrow")
+            yield Finding("bounties", row, f"has {bounty.remaining} and {escrow} in escrow")
+        if bounty.amount != put_in[name]:
+            yield Finding("bounties", row, f"is of {bounty.amount} and its funders put in {put_in[name]}")
+        left = {"draw": bounty.drawn, "award": bounty.awarded, "refund": bounty.returned}
+        for sort, amount in left.items():
+            if amount != paid[name, sort]:
+                yield Finding("bounties", row, f"has {amount} as {sort} and its payments sum to {paid[name, sort]}")
+        board = tables[bounties.BOARDS].get(bounty.artifact)
+        if (bounty.state == "open") != (board is not None and name in board.open):
+            yield Finding("bounties", row, f"is {bounty.state}, which the board of its artifact does not say")
 
 
 def check_usage(tx: Tx) -> Iterator[Finding]:

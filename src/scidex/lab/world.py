@@ -19,7 +19,12 @@ from scidex.senate import budgets
 TABLES: tuple[Table[Any, Any], ...] = (
     resource_allocator.CYCLES,
     resource_allocator.ALLOCATIONS,
+    bounties.LISTINGS,
+    bounties.BOARDS,
     bounties.BOUNTIES,
+    bounties.FUNDINGS,
+    bounties.SUBMISSIONS,
+    bounties.PAYMENTS,
     markets.LISTINGS,
     markets.MARKETS,
     markets.POSITIONS,
