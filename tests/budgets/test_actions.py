@@ -221,6 +221,8 @@ def test_only_who_reserved_or_an_operator_ends_a_reservation(office):
         ({"usd": -1}, AmountNegative),
         ({"usd": 51 * USD}, budgets.DailyCapReached),
         ({"model": "nobody-knows-9", "usd": None}, PriceUnknown),
+        ({"model": "o3"}, budgets.TierDiffers),
+        ({"model": "gpt-4o", "amounts": {"llm_standard": 1, "llm_batch": 1}}, budgets.TierDiffers),
         ({"model": " "}, NameInvalid),
         ({"provider": ""}, NameInvalid),
         ({"work": "x" * 201}, NameInvalid),
@@ -436,6 +438,16 @@ def test_a_budget_in_dollars_binds_besides_the_daily_cap(office):
     assert free.moved == (("usd", 3 * USD),)
     assert office.settle(office.reserve(usd=0).reservation, office.used(1, usd=USD)).used[1] == ("usd", USD)
     assert office.charge(office.used(1, usd=USD)).debts == (("usd", USD),)
+
+
+def test_a_model_is_reserved_in_its_own_tier_and_used_in_any(office):
+    """Found in review: a dear model could be reserved out of the budget of the cheap tier."""
+    office.grant(llm_standard=1000, llm_batch=1000)
+    with pytest.raises(budgets.TierDiffers, match="tier reasoning, whose tokens are llm_reasoning"):
+        office.reserve(amounts={"llm_batch": 10}, model="o3", usd=None)
+    held = office.reserve(amounts={"llm_batch": 10}, model="o3:batch")
+    # What was used was used, whatever was reserved for.
+    assert office.settle(held.reservation, office.used(5, "llm_batch", model="o3")).used == (("llm_batch", 5),)
 
 
 def test_what_is_stored_is_charged_by_the_hour_as_it_accrues(office):

@@ -358,7 +358,9 @@ def test_usage_is_recorded_loaded_and_summed(home: Home, tmp_path: Path) -> None
     one = home.ask("usage", "record", "tau", "--unit", "api_calls", "--amount", "3", "--event", "one")
     assert one["used"] == {"api_calls": 3}
     base = {"artifact_type": "hypothesis", "artifact_id": "tau", "unit": "api_calls", "amount": 1}
-    file = written(tmp_path, [{**base, "event": "one", "amount": 3}, {**base, "event": "two"}, {**base, "unit": "gold"}])
+    file = written(
+        tmp_path, [{**base, "event": "one", "amount": 3}, {**base, "event": "two"}, {**base, "unit": "gold"}]
+    )
     said = home.run("usage", "load", file)
     told = [json.loads(line) for line in said.out.splitlines()]
     assert (said.code, [each["status"] for each in told]) == (2, ["repeated", "done", "refused"])

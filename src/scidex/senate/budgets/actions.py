@@ -190,8 +190,8 @@ def reserve(
 
     Without a bound on an LLM call the receipt has the `max_output_tokens` to send with it. `usd` in parts bounds what
     the work costs; without it the price book does. Refuses: DurationInvalid, VectorInvalid, UnknownUnit,
-    AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, UnknownModel, PriceUnknown,
-    NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached, KeyReused.
+    AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, UnknownModel, TierDiffers,
+    PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached, KeyReused.
     """
     command = to_reserve(
         tx,

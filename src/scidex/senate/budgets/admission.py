@@ -11,7 +11,7 @@ from scidex.core.units import UNITS, USD, AmountNegative, brief, check_amount, f
 from scidex.entities import EntityKey
 from scidex.exchange.resource_allocator import BudgetExhausted, budget_account
 from scidex.ledger import ACCOUNTS, DurationInvalid, set_aside
-from scidex.metering import RESOURCE_OF, PriceUnknown, unpriced_usd
+from scidex.metering import RESOURCE_OF, PriceUnknown, tier_of, unit_of_tier, unpriced_usd
 from scidex.policy import Context
 from scidex.senate.budgets.limits import (
     count,
@@ -34,7 +34,7 @@ from scidex.senate.budgets.model import (
     Reserve,
     Reserved,
 )
-from scidex.senate.budgets.refusals import NoBudget, VectorInvalid
+from scidex.senate.budgets.refusals import NoBudget, TierDiffers, VectorInvalid
 
 STALE_S = 3600
 """How old the mark of an artifact's last use may grow before it is written again, in seconds."""
@@ -44,13 +44,15 @@ def reserve(state: State, command: Reserve, context: Context) -> Reserved:
     """Set a vector of resources aside: all of it within the budget and every cap, or none.
 
     What is short first, in the order of the units, is named. Refuses: DurationInvalid, VectorInvalid, UnknownUnit,
-    AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, PriceUnknown, NoBudget,
-    BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached.
+    AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, UnknownModel, TierDiffers,
+    PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached.
     """
     check_seconds(command.seconds, context)
     _check_names(command)
     entity = command.entity
     amounts = _vector(command)
+    if command.model is not None:
+        _check_tier(command.model, amounts, context)
     budget = awake(state, context, entity)
     usd = _bound(command, amounts, budget, context)
     if budget.usd_binds:
@@ -149,6 +151,15 @@ def _vector(command: Reserve) -> Amounts:
             raise VectorInvalid(reason="it has a resource twice", known=", ".join(RESOURCE_OF))
         amounts = tuple(sorted(amounts))
     return amounts
+
+
+def _check_tier(model: str, amounts: Amounts, context: Context) -> None:
+    """A dear model is not reserved out of a cheap tier's budget. Refuses: UnknownModel, TierDiffers."""
+    for unit, _ in amounts:
+        if RESOURCE_OF[unit][1] is not None:
+            tier = tier_of(model, context.policy)
+            if RESOURCE_OF[unit][1] != tier:
+                raise TierDiffers(model=model, tier=tier, unit=unit_of_tier(tier), given=unit)
 
 
 def _bound(command: Reserve, amounts: Amounts, budget: Budget, context: Context) -> int:

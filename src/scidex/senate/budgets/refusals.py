@@ -9,6 +9,11 @@ class VectorInvalid(Invalid):
     """The vector of resources cannot be reserved: {reason}; give each of {known} at most once, and dollars as usd."""
 
 
+class TierDiffers(Invalid):
+    """{model!r} is of the tier {tier}, whose tokens are {unit}, and the vector has {given}; reserve {unit} for it, or
+    change its tier in model_tiers of the policy."""
+
+
 class TooManyEvents(Invalid):
     """{given} events of usage are too many for one command; give at most {most}, or several commands."""
 
