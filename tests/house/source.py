@@ -27,6 +27,7 @@ SLICES = (
     "scidex.exchange.resource_allocator",
     "scidex.senate.budgets",
     "scidex.lab",
+    "scidex.exports",
     "scidex.scenarios",
     "scidex.views",
     "scidex.surfaces.http",

@@ -63,26 +63,31 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
     return path
 
 
+def turns(index: int, size: int) -> list[bool]:
+    """On the way from the leaf at `index` up to the head of `size` leaves: whether each partner stands to the left.
+
+    >>> turns(2, 3), turns(4, 7)
+    ([True], [False, False, True])
+    """
+    found = []
+    while size > 1:
+        if index ^ 1 < size:
+            found.append(bool(index & 1))
+        index, size = index // 2, (size + 1) // 2
+    return found
+
+
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], head: bytes) -> bool:
-    """Whether the leaf hash stands at `index` of the tree of `size` leaves with this head (RFC 9162, 2.1.3.2).
+    """Whether the leaf hash stands at `index` of the tree of `size` leaves with this head (as RFC 9162, 2.1.3.2).
 
     The head alone does not fix the size: whoever relies on that writes it into the leaf.
     """
-    if not 0 <= index < size:
+    if not 0 <= index < size or len(path) != len(steps := turns(index, size)):
         return False
-    place, last, found = index, size - 1, leaf
-    for each in path:
-        if last == 0:
-            return False
-        if place & 1 or place == last:
-            found = node_hash(each, found)
-            # Levels at which this node had no partner and rose unchanged.
-            while place and not place & 1:
-                place, last = place >> 1, last >> 1
-        else:
-            found = node_hash(found, each)
-        place, last = place >> 1, last >> 1
-    return last == 0 and found == head
+    found = leaf
+    for partner, left in zip(path, steps, strict=True):
+        found = node_hash(partner, found) if left else node_hash(found, partner)
+    return found == head
 
 
 def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
