@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from tests.budgets.conftest import GAP, USD
@@ -10,6 +11,8 @@ from tests.budgets.conftest import GAP, USD
 from scidex.actors import RoleNeeded
 from scidex.core.errors import Busy
 from scidex.core.units import AmountNotPositive
+from scidex.exchange.resource_allocator import BudgetExhausted
+from scidex.policy import HOUSE, Policy, enact_policy
 from scidex.senate import budgets
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -91,6 +94,46 @@ def test_once_the_truth_has_passed_the_cap_nothing_more_is_let_in(day):
     assert refused.value.facts["available"] == "0"
     day.charge(day.used(1, usd=USD))
     assert day.limit().used == 61 * USD
+
+
+def test_at_the_cap_nothing_enters_whose_price_is_not_known_to_be_nothing(day):
+    """Found in review: a call that was said to cost nothing came in at 100 %, and under an override of 0."""
+    day.reserve(usd=49 * USD)
+    day.reserve(usd=0)
+    held = day.reserve(usd=USD)
+    for terms in ({"usd": 0}, {"usd": 0, "model": "nobody-knows-9"}, {"usd": 1, "amounts": {"api_calls": 1}}):
+        day.grant(api_calls=5)
+        with pytest.raises(budgets.DailyCapReached) as refused:
+            day.reserve(**terms)
+        assert refused.value.facts["available"] == "0"
+    # What costs no dollars goes on.
+    day.reserve(amounts={"api_calls": 1})
+    assert day.line("api_calls") == (5, 1, 0, 4)
+    day.settle(held.reservation)
+    day.reserve(usd=0)
+    budgets.override_limit(day.as_actor("operator"), cap=0, reason="stop")
+    with pytest.raises(budgets.DailyCapReached):
+        day.reserve(usd=0)
+    day.at(MIDNIGHT)
+    day.reserve(usd=0)
+
+
+def test_a_budget_in_dollars_that_is_used_up_lets_no_call_in_that_is_said_to_cost_nothing(day):
+    day.grant(llm_standard=10**9, usd=USD)
+    day.settle(day.reserve(usd=USD).reservation, day.used(1, usd=USD))
+    with pytest.raises(BudgetExhausted):
+        day.reserve(usd=0)
+
+
+def test_a_model_that_costs_nothing_is_let_in_at_the_cap_and_not_beyond(day):
+    free = Policy(model_prices={"mine": {"input": Decimal(0), "output": Decimal(0)}})
+    enact_policy(day.as_actor(HOUSE), policy=free)
+    day.tx.cache.clear()
+    held = day.reserve(usd=50 * USD)
+    assert day.reserve(usd=None, model="mine").usd == 0
+    day.settle(held.reservation, day.used(1, usd=51 * USD))
+    with pytest.raises(budgets.DailyCapReached):
+        day.reserve(usd=None, model="mine")
 
 
 def test_an_override_lifts_a_daily_cap_until_midnight_and_is_recorded(day):

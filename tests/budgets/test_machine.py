@@ -119,8 +119,9 @@ class Budgets(RuleBasedStateMachine):
     def reserve(self, amounts, usd, seconds):
         model = self.model
         short = any(model.available(unit) < amount for unit, amount in amounts.items())
-        asks_usd = usd or any(unit.startswith("llm") for unit in amounts)
-        capped = asks_usd and model.usd + model.usd_held() + usd * USD > 50 * USD
+        # Tokens that are said to cost nothing need room for something all the same.
+        asks_usd = max(usd * USD, any(unit.startswith("llm") for unit in amounts))
+        capped = asks_usd and model.usd + model.usd_held() + asks_usd > 50 * USD
         answer = self.do(budgets.Reserve(GAP, tuple(amounts.items()), seconds, usd * USD))
         assert isinstance(answer, Refusal) == bool(short or capped), answer
         if isinstance(answer, Refusal):

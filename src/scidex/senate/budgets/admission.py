@@ -95,8 +95,11 @@ def _require_all(
 ) -> list[tuple[Limit, int]]:
     """See that everything is within the budget and every cap; the limits that are to count it, with how much."""
     entity, asked = command.entity, amounts
-    # An LLM call meets the caps in dollars whatever it costs: where one is passed already, nothing more is let in.
-    if (usd or any(RESOURCE_OF[unit][1] for unit, _ in amounts if unit != "usd")) and amounts[-1:] != (("usd", usd),):
+    # An LLM call meets the caps in dollars whatever its caller says that it costs, and where nobody knows that it costs
+    # nothing it is not let in once they are reached.
+    call = any(RESOURCE_OF[unit][1] for unit, _ in amounts if unit != "usd")
+    least_usd = max(usd, 1) if call and command.bound != 0 else usd
+    if (usd or call) and amounts[-1:] != (("usd", usd),):
         asked = (*amounts, ("usd", usd))
 
     def fits() -> str:
@@ -104,12 +107,13 @@ def _require_all(
 
     limits: list[tuple[Limit, int]] = []
     for place, (unit, amount) in enumerate(asked):
+        needed = amount if unit != "usd" else least_usd
         if place < len(amounts):
-            _require_available(state, entity, unit, amount, fits)
+            _require_available(state, entity, unit, needed, fits)
         for key in limit_keys(entity, context.actor, (unit,)):
             limit = standing(state, context, key)
             if limit is not None:
-                require_room(limit, amount, context, fits)
+                require_room(limit, needed, context, fits)
                 limits.append((limit, amount))
     if command.provider is not None:
         for unit, amount in amounts:
