@@ -1,4 +1,4 @@
-"""Bounties, budgets and grants from outside."""
+"""Budgets and grants from outside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import Field
 
 from scidex.core.journal import Receipt
 from scidex.core.units import to_number, unit_named
-from scidex.exchange.bounties import Bounty, BountyReceipt
 from scidex.exchange.resource_allocator import (
     AllocationRow,
     Cycle,
@@ -19,35 +18,6 @@ from scidex.exchange.resource_allocator import (
     explain,
 )
 from scidex.views.base import Done, View, done, tokens
-
-
-class BountyView(View):
-    """Tokens in escrow for progress on an artifact."""
-
-    bounty: str
-    artifact_type: str
-    artifact_id: str
-    funder: str
-    amount: float
-    remaining: float
-    state: str
-    offered_at: datetime
-    expires_at: datetime
-    ended_at: datetime | None
-    purpose: str
-    counted_at: datetime | None = Field(
-        description="when an allocation last counted it; since then it stays until expiry"
-    )
-
-
-class BountyDone(Done):
-    """Where a bounty stands after a command."""
-
-    bounty: str
-    state: str
-    remaining: float
-    returned: float = Field(description="tokens that this gave back to the funder")
-    expires_at: datetime
 
 
 class IngredientView(View):
@@ -148,37 +118,6 @@ class SpendingReceipt(Done):
     unit: str
     amount: float
     remaining: float
-
-
-def bounty_view(bounty: Bounty) -> BountyView:
-    """A bounty row."""
-    return BountyView(
-        bounty=bounty.bounty,
-        artifact_type=bounty.artifact.entity_type,
-        artifact_id=bounty.artifact.entity_id,
-        funder=bounty.funder,
-        amount=tokens(bounty.amount),
-        remaining=tokens(bounty.remaining),
-        state=bounty.state,
-        offered_at=bounty.offered_at,
-        expires_at=bounty.expires_at,
-        ended_at=bounty.ended_at,
-        purpose=bounty.purpose,
-        counted_at=bounty.counted_at,
-    )
-
-
-def bounty_done(receipt: Receipt[BountyReceipt]) -> BountyDone:
-    """The receipt of a command on a bounty."""
-    stands = receipt.result
-    return BountyDone(
-        **done(receipt),
-        bounty=stands.bounty,
-        state=stands.state,
-        remaining=tokens(stands.remaining),
-        returned=tokens(stands.returned),
-        expires_at=stands.expires_at,
-    )
 
 
 def budget_view(budget: ResourceBudget, rank: int | None = None) -> BudgetView:

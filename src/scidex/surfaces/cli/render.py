@@ -28,7 +28,8 @@ WRAPPED = 20
 """Least width of a column whose texts wrap; what is shorter never does, because half a number is another number."""
 
 TOKENS = {
-    "average_price", "base", "bounty_tokens", "budget", "capital_at_risk", "claim", "cost", "demand", "liquidity",
+    "average_price", "awarded", "base", "bounty_tokens", "budget", "capital_at_risk", "claim", "cost", "demand",
+    "drawn", "liquidity",
     "maker_result", "paid", "payout", "payouts", "returned", "subsidy",
 }  # fmt: skip
 """Fields whose amounts are tokens, whatever the view."""
@@ -43,7 +44,7 @@ COLUMNS: dict[str, str] = {
     "AccountView": "account unit balance held available",
     "ActorView": "name sort roles registered_at",
     "AllocationRowView": "number created_at sort unit amount pool cycle binding actor note",
-    "BountyView": "bounty artifact funder amount remaining state expires_at purpose",
+    "BountyView": "bounty artifact funder amount remaining state claimant expires_at purpose",
     "BudgetView": "rank artifact price demand bounty_tokens budget market",
     "BudgetEventView": "number at sort scope subject unit amount cap note",
     "CycleView": "pool unit cycle at amount granted claims theta",
@@ -52,12 +53,15 @@ COLUMNS: dict[str, str] = {
     "EnvelopeView": "artifact pool budgets priority_score version updated_at used_at",
     "EntryView": "number leg at amount balance other reason",
     "GrantView": "artifact claim floor cap grant binding why",
+    "FundingView": "funder amount funded_at",
     "LimitView": "scope subject unit window cap used held resets_at",
     "MarketView": "market artifact state prices liquidity capital_at_risk trades closes_at",
+    "PaymentView": "number at sort subject paid_to amount",
     "PositionView": "market actor shares cost paid capital_at_risk payout",
     "ReservationView": "reservation artifact actor amounts usd model work expires_at",
     "UsageHourView": "hour artifact actor unit model amount calls input_tokens output_tokens usd usd_unknown",
     "UsageView": "used_at artifact actor unit amount model input_tokens output_tokens usd reservation event source",
+    "WorkView": "output_type output_id submitter submitted_at state awarded judged_by note",
     "TradeView": "trade at actor side outcome shares redeemed paid prices",
 }
 """What a list shows of each view; its JSON has every field."""
@@ -70,6 +74,7 @@ CONTINUED = {
     "BudgetView": "--offset",
     "CycleView": "--before",
     "EntryView": "--before",
+    "PaymentView": "--offset",
     "ReservationView": "--offset",
     "TradeView": "--before",
     "UsageView": "--before",

@@ -1,4 +1,4 @@
-"""Bounties: tokens in escrow for progress on an artifact."""
+"""Bounties: tokens in escrow for progress on an artifact, claimed, worked for, awarded, or given back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,22 @@ from starlette.responses import Response
 
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
-from scidex.entities import find_entity
-from scidex.exchange.bounties import find_bounties, find_bounty, offer_bounty, refund_bounty
+from scidex.entities import EntityKey, find_entity
+from scidex.exchange.bounties import (
+    add_to_bounty,
+    award_bounty,
+    claim_bounty,
+    decline_work,
+    find_bounties,
+    find_bounty,
+    find_fundings,
+    find_payments,
+    find_submissions,
+    offer_bounty,
+    refund_bounty,
+    release_claim,
+    submit_work,
+)
 from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit, Offset
 from scidex.surfaces.http.problems import RequestInvalid
 from scidex.views import (
@@ -19,13 +33,23 @@ from scidex.views import (
     Body,
     BountyDone,
     BountyView,
+    ClaimDone,
+    FundingView,
     Page,
+    PaymentView,
     Seconds,
     Text,
+    WorkDone,
+    WorkView,
     bounty_done,
     bounty_view,
+    claim_done,
     example,
+    funding_view,
     page,
+    payment_view,
+    work_done,
+    work_view,
 )
 
 router = APIRouter(prefix="/api/market/bounties", tags=["bounties"])
@@ -45,7 +69,58 @@ class BountyBody(Body):
     purpose: Text
 
 
-class RefundBody(Body):
+class AddBody(Body):
+    """How much more."""
+
+    model_config = example(amount=50)
+
+    amount: Amount = Field(description="tokens, out of the actor's wallet")
+
+
+class ClaimBody(Body):
+    """For how long."""
+
+    model_config = example(seconds=86_400)
+
+    seconds: Seconds = Field(default=86_400, description="how long the claim runs unless it is renewed; one day")
+
+
+class OutputBody(Body):
+    """Which registered entity is the work."""
+
+    output_id: Text = Field(description="id of the entity that was made")
+    output_type: Text | None = Field(default=None, description="needed where several entities have this id")
+
+    def output(self, tx: Tx) -> EntityKey:
+        """The entity that is meant. Refuses: UnknownEntity, EntityAmbiguous."""
+        return find_entity(tx, entity_id=self.output_id, entity_type=self.output_type).key
+
+
+class SubmitBody(OutputBody):
+    """What was made for the bounty."""
+
+    model_config = example(output_type="analysis", output_id="organoid-protocol-v1", note="ran three times, see logs")
+
+    note: Text = Field(description="what it is, for who judges it")
+
+
+class AwardBody(OutputBody):
+    """What is paid for which work."""
+
+    model_config = example(output_type="analysis", output_id="organoid-protocol-v1", amount=250)
+
+    amount: Amount | None = Field(default=None, description="tokens; all that remains if left out")
+
+
+class DeclineBody(OutputBody):
+    """Why which work is not what was asked for."""
+
+    model_config = example(output_type="analysis", output_id="organoid-protocol-v1", reason="no controls")
+
+    reason: Text
+
+
+class BountyKeyBody(Body):
     """Nothing but, if the header cannot be set, the key."""
 
     model_config = example(idempotency_key="refund-b17")
@@ -75,11 +150,15 @@ def get_bounties(
     reader: AsReader,
     artifact_id: Annotated[Text | None, Query(description="only on this artifact")] = None,
     artifact_type: Annotated[Text | None, Query(description="needed where several artifacts have this id")] = None,
-    state: Literal["open", "refunded", "expired"] | None = None,
+    state: Literal["open", "awarded", "refunded", "expired"] | None = None,
+    order: Annotated[
+        Literal["amount", "age", "expiry"],
+        Query(description="the largest remainder first, the oldest, or the one that is over soonest"),
+    ] = "amount",
     offset: Offset = 0,
     limit: Limit = 100,
 ) -> Page[BountyView]:
-    """Bounties, the largest remainder first."""
+    """Bounties in order, the largest remainder first."""
 
     def work(tx: Tx) -> Page[BountyView]:
         artifact = None
@@ -87,7 +166,7 @@ def get_bounties(
             artifact = find_entity(tx, entity_id=artifact_id, entity_type=artifact_type).key
         elif artifact_type is not None:
             raise RequestInvalid(problem="artifact_type is given without artifact_id")
-        found = find_bounties(tx, artifact=artifact, state=state, offset=offset, limit=limit + 1)
+        found = find_bounties(tx, artifact=artifact, state=state, order=order, offset=offset, limit=limit + 1)
         return page(Page[BountyView], found, limit, bounty_view, lambda row: offset + limit)
 
     return reader.read(work)
@@ -99,7 +178,84 @@ def get_bounty(bounty: Text, reader: AsReader) -> BountyView:
     return reader.read(lambda tx: bounty_view(find_bounty(tx, bounty)))
 
 
+@router.get("/{bounty}/funders")
+def get_bounty_funders(bounty: Text, reader: AsReader) -> list[FundingView]:
+    """Who has put how much into it, the first first."""
+    return reader.read(lambda tx: [funding_view(row) for row in find_fundings(tx, bounty)])
+
+
+@router.get("/{bounty}/submissions")
+def get_bounty_submissions(bounty: Text, reader: AsReader) -> list[WorkView]:
+    """What was submitted to it and how that was judged, the first first."""
+    return reader.read(lambda tx: [work_view(row) for row in find_submissions(tx, bounty)])
+
+
+@router.get("/{bounty}/payments")
+def get_bounty_payments(bounty: Text, reader: AsReader, offset: Offset = 0, limit: Limit = 100) -> Page[PaymentView]:
+    """What left its escrow, the latest first: awards, refunds, draws for compute."""
+
+    def work(tx: Tx) -> Page[PaymentView]:
+        found = find_payments(tx, bounty, offset=offset, limit=limit + 1)
+        return page(Page[PaymentView], found, limit, payment_view, lambda row: offset + limit)
+
+    return reader.read(work)
+
+
+@router.post("/{bounty}/add", response_model=BountyDone)
+def post_bounty_add(bounty: Text, body: AddBody, caller: AsCaller) -> Response:
+    """Put more tokens into a bounty, whoever offered it."""
+
+    def work(tx: Tx, key: str | None) -> BountyDone:
+        return bounty_done(add_to_bounty(tx, bounty=bounty, amount=parse_amount(body.amount), key=key))
+
+    return caller.change(work, body)
+
+
+@router.post("/{bounty}/claim", response_model=ClaimDone)
+def post_bounty_claim(bounty: Text, caller: AsCaller, body: ClaimBody | None = None) -> Response:
+    """Take a bounty on for a while, or renew one's claim; a claim lapses by itself."""
+    seconds = (body or ClaimBody()).seconds
+    return caller.change(lambda tx, key: claim_done(claim_bounty(tx, bounty=bounty, seconds=seconds, key=key)), body)
+
+
+@router.post("/{bounty}/release", response_model=ClaimDone)
+def post_bounty_release(bounty: Text, caller: AsCaller, body: BountyKeyBody | None = None) -> Response:
+    """Let one's claim go before it lapses."""
+    return caller.change(lambda tx, key: claim_done(release_claim(tx, bounty=bounty, key=key)), body)
+
+
+@router.post("/{bounty}/submit", response_model=WorkDone)
+def post_bounty_submit(bounty: Text, body: SubmitBody, caller: AsCaller) -> Response:
+    """Put forward what one made, under one's claim."""
+
+    def work(tx: Tx, key: str | None) -> WorkDone:
+        return work_done(submit_work(tx, bounty=bounty, output=body.output(tx), note=body.note, key=key))
+
+    return caller.change(work, body)
+
+
+@router.post("/{bounty}/award", response_model=WorkDone)
+def post_bounty_award(bounty: Text, body: AwardBody, caller: AsCaller) -> Response:
+    """Pay for submitted work; for its poster, or a reviewer without a stake."""
+
+    def work(tx: Tx, key: str | None) -> WorkDone:
+        amount = None if body.amount is None else parse_amount(body.amount)
+        return work_done(award_bounty(tx, bounty=bounty, output=body.output(tx), amount=amount, key=key))
+
+    return caller.change(work, body)
+
+
+@router.post("/{bounty}/decline", response_model=WorkDone)
+def post_bounty_decline(bounty: Text, body: DeclineBody, caller: AsCaller) -> Response:
+    """Judge submitted work not to be what was asked for."""
+
+    def work(tx: Tx, key: str | None) -> WorkDone:
+        return work_done(decline_work(tx, bounty=bounty, output=body.output(tx), reason=body.reason, key=key))
+
+    return caller.change(work, body)
+
+
 @router.post("/{bounty}/refund", response_model=BountyDone)
-def post_refund(bounty: Text, caller: AsCaller, body: RefundBody | None = None) -> Response:
-    """Give back what remains; for its funder."""
+def post_refund(bounty: Text, caller: AsCaller, body: BountyKeyBody | None = None) -> Response:
+    """Give back what remains to its funders, in proportion; for its poster."""
     return caller.change(lambda tx, key: bounty_done(refund_bounty(tx, bounty=bounty, key=key)), body)
