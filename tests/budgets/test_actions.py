@@ -16,6 +16,7 @@ from scidex.core.units import AmountNegative, AmountNotNumber, AmountNotPositive
 from scidex.entities import EntityKey, UnknownEntity
 from scidex.exchange.resource_allocator import BudgetExhausted, PoolEmpty
 from scidex.metering import PriceUnknown, TimestampInFuture, TokensDiffer, UnknownResource, UsageEvent, find_usage
+from scidex.policy import Policy, enact_policy
 from scidex.senate import budgets
 
 
@@ -175,6 +176,27 @@ def test_a_heartbeat_keeps_a_reservation_alive(office):
     with pytest.raises(ledger.DurationInvalid):
         budgets.extend_reservation(office.tx, reservation=held.reservation, seconds=86_401)
     assert office.settle(held.reservation, office.used(1)).late is True
+
+
+def test_heartbeats_do_not_keep_a_reservation_alive_for_ever(office):
+    office.grant(llm_standard=100)
+    held = office.reserve(seconds=86_400)
+    for _ in range(6):
+        office.pass_by(86_399)
+        budgets.extend_reservation(office.as_actor("alice"), reservation=held.reservation, seconds=86_400)
+    # Seven heartbeats, each a second early: seven seconds of the week are left.
+    office.pass_by(86_399)
+    with pytest.raises(budgets.ReservationTooOld) as refused:
+        budgets.extend_reservation(office.tx, reservation=held.reservation, seconds=86_400)
+    assert refused.value.facts["seconds"] == 7
+    budgets.extend_reservation(office.tx, reservation=held.reservation, seconds=7)
+    office.pass_by(7)
+    assert len(budgets.expire_due_reservations(office.as_actor("system"))) == 1
+    assert office.line() == (100, 0, 0, 100)
+    enact_policy(office.tx, policy=Policy(reservation_total_s=600))
+    office.tx.cache.clear()
+    with pytest.raises(ledger.DurationInvalid):
+        office.reserve(seconds=601)
 
 
 def test_only_who_reserved_or_an_operator_ends_a_reservation(office):
@@ -448,6 +470,27 @@ def test_a_model_is_reserved_in_its_own_tier_and_used_in_any(office):
     held = office.reserve(amounts={"llm_batch": 10}, model="o3:batch")
     # What was used was used, whatever was reserved for.
     assert office.settle(held.reservation, office.used(5, "llm_batch", model="o3")).used == (("llm_batch", 5),)
+
+
+def test_an_artifact_is_not_reached_by_another_way_of_writing_its_accounts(office):
+    """Found in review: the type "gap:g" and the id "1" name the same accounts as the type "gap" and the id "g:1"."""
+    office.artifact("g:1", "gap")
+    mine = EntityKey("gap", "g:1")
+    office.grant(mine, llm_standard=1000)
+    with pytest.raises(UnknownEntity):
+        office.reserve(entity=EntityKey("gap:g", "1"))
+    with pytest.raises(UnknownEntity):
+        perform_one(office.tx, Request(budgets.GiveNotice(EntityKey("gap:g", "1"), ("llm_standard",)), "alice"))
+    office.reserve(entity=mine)
+    assert office.line(entity=mine) == (1000, 100, 0, 900)
+
+
+def test_only_who_is_registered_reserves(office):
+    office.grant(llm_standard=1000)
+    with pytest.raises(UnknownActor):
+        office.reserve("ghost")
+    office.reserve("system")
+    assert office.line() == (1000, 100, 0, 900)
 
 
 def test_what_is_stored_is_charged_by_the_hour_as_it_accrues(office):

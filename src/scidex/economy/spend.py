@@ -184,7 +184,7 @@ class Spend:
     def extend(self, seconds: int) -> None:
         """Let the reservation run for so many seconds from now: the heartbeat of long work.
 
-        Refuses: NotReserved, DurationInvalid, ReservationExpired, ReservationEnded, Overloaded.
+        Refuses: NotReserved, DurationInvalid, ReservationExpired, ReservationEnded, ReservationTooOld, Overloaded.
         """
         self._economy.batcher.perform(Request(ExtendReservation(self.reservation, seconds), self._actor))
 

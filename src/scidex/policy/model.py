@@ -132,6 +132,9 @@ class Policy(BaseModel):
     reservation_longest_s: int = Field(
         default=86_400, ge=1, description="longest life of a reservation without a heartbeat, in seconds"
     )
+    reservation_total_s: int = Field(
+        default=604_800, ge=1, description="longest life of a reservation with all its heartbeats, in seconds"
+    )
     first_call_tokens: dict[str, int] = Field(
         default={"reasoning": 32_768, "standard": 8_192, "batch": 8_192},
         description="LLM tokens reserved for a call without a bound while no call of its model is known, by tier",

@@ -191,7 +191,8 @@ def reserve(
     Without a bound on an LLM call the receipt has the `max_output_tokens` to send with it. `usd` in parts bounds what
     the work costs; without it the price book does. Refuses: DurationInvalid, VectorInvalid, UnknownUnit,
     AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, UnknownModel, TierDiffers,
-    PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached, KeyReused.
+    UnknownActor, UnknownEntity, PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached,
+    ProviderRateReached, KeyReused.
     """
     command = to_reserve(
         tx,
@@ -287,7 +288,8 @@ def extend_reservation(
 ) -> Receipt[ReservationReceipt]:
     """Let a reservation run for so many seconds from now: the heartbeat of work that goes on.
 
-    Refuses: DurationInvalid, UnknownReservation, NotYourReservation, ReservationExpired, ReservationEnded, KeyReused.
+    Refuses: DurationInvalid, UnknownReservation, NotYourReservation, ReservationExpired, ReservationEnded,
+    ReservationTooOld, KeyReused.
     """
     return perform_one(tx, Request(ExtendReservation(reservation, seconds), tx.actor, key))
 

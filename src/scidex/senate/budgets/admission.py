@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from scidex.actors import require_actor
 from scidex.core.machine import State
 from scidex.core.names import check_name
 from scidex.core.units import UNITS, USD, AmountNegative, brief, check_amount, format_amount, unit_named
-from scidex.entities import EntityKey
+from scidex.entities import EntityKey, UnknownEntity
 from scidex.exchange.resource_allocator import BudgetExhausted, budget_account
 from scidex.ledger import ACCOUNTS, DurationInvalid, set_aside
 from scidex.metering import RESOURCE_OF, PriceUnknown, tier_of, unit_of_tier, unpriced_usd
-from scidex.policy import Context
+from scidex.policy import HOUSE, Context
 from scidex.senate.budgets.limits import (
     count,
     count_calls,
@@ -45,11 +46,15 @@ def reserve(state: State, command: Reserve, context: Context) -> Reserved:
 
     What is short first, in the order of the units, is named. Refuses: DurationInvalid, VectorInvalid, UnknownUnit,
     AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, UnknownModel, TierDiffers,
-    PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached.
+    UnknownActor, UnknownEntity, PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached,
+    ProviderRateReached.
     """
     check_seconds(command.seconds, context)
     _check_names(command)
     entity = command.entity
+    require_own_accounts(entity)
+    if context.actor != HOUSE:
+        require_actor(state, context.actor)
     amounts = _vector(command)
     if command.model is not None:
         _check_tier(command.model, amounts, context)
@@ -122,9 +127,19 @@ def _require_all(
     return limits
 
 
+def require_own_accounts(entity: EntityKey) -> None:
+    """Pass if the names of the artifact's accounts can be no other's: a colon parts type and id there.
+
+    No type with a colon is registered, and only what is registered is granted anything, so whoever has an account that
+    passes here is registered. Refuses: UnknownEntity.
+    """
+    if ":" in entity.entity_type:
+        raise UnknownEntity(entity_type=entity.entity_type, entity_id=entity.entity_id)
+
+
 def check_seconds(seconds: int, context: Context) -> None:
     """Pass if a reservation may run so long. Refuses: DurationInvalid."""
-    longest = context.policy.reservation_longest_s
+    longest = min(context.policy.reservation_longest_s, context.policy.reservation_total_s)
     if type(seconds) is not int or not 1 <= seconds <= longest:
         raise DurationInvalid(field="the life of the reservation", given=brief(seconds), longest=longest)
 

@@ -13,7 +13,7 @@ from scidex.entities import EntityKey, require_entity
 from scidex.exchange.resource_allocator import PoolEmpty, budget_account, pool_account, spent_account
 from scidex.ledger import ACCOUNTS, Account, AccountKey, move, open_account
 from scidex.policy import Context
-from scidex.senate.budgets.admission import named
+from scidex.senate.budgets.admission import named, require_own_accounts
 from scidex.senate.budgets.limits import note_event, record_events
 from scidex.senate.budgets.model import (
     BUDGET_UNITS,
@@ -138,9 +138,10 @@ def _found(state: State, key: AccountKey) -> Account:
 def give_notice(state: State, command: GiveNotice, context: Context) -> IdleReceipt:
     """Tell an artifact that its idle grant returns; whatever it reserves or uses until then takes the notice back.
 
-    Anyone may ask. Refuses: GrantNotIdle.
+    Anyone may ask. Refuses: UnknownEntity, GrantNotIdle.
     """
     entity = command.entity
+    require_own_accounts(entity)
     budget = state.get(BUDGETS, entity)
     times = [command.granted_at] if command.granted_at is not None else []
     if budget is not None:

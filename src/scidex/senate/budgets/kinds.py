@@ -191,6 +191,7 @@ RESERVE = declare(
             LIMITS: _limits_asked,
             ACCOUNTS: _accounts_asked,
             BUDGET_EVENTS: _nothing,
+            ACTORS: _asking,
         },
         gathered=("estimate", "bound"),
     )

@@ -51,6 +51,11 @@ class ReservationExpired(Refused):
     """The reservation {reservation} expired at {expires_at}; settle what was used of it, or reserve again."""
 
 
+class ReservationTooOld(Refused):
+    """The reservation {reservation} was placed at {placed_at} and may live until {latest} at most, {seconds} s from
+    now; extend it by less, or settle it and reserve again."""
+
+
 class ReservationNotDue(Refused):
     """The reservation {reservation} runs until {expires_at}; void it to release it before."""
 

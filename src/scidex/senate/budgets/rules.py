@@ -54,6 +54,7 @@ from scidex.senate.budgets.refusals import (
     ReservationEnded,
     ReservationExpired,
     ReservationNotDue,
+    ReservationTooOld,
     TooManyEvents,
     UnknownReservation,
 )
@@ -241,17 +242,27 @@ def void(state: State, command: VoidReservation, context: Context) -> Reservatio
 
 
 def extend(state: State, command: ExtendReservation, context: Context) -> ReservationReceipt:
-    """Let a reservation run for so many seconds from now.
+    """Let a reservation run for so many seconds from now, within the longest life that the policy gives it.
 
-    Refuses: DurationInvalid, UnknownReservation, NotYourReservation, ReservationExpired, ReservationEnded.
+    Refuses: DurationInvalid, UnknownReservation, NotYourReservation, ReservationExpired, ReservationEnded,
+    ReservationTooOld.
     """
     check_seconds(command.seconds, context)
     found = _to_end(state, context, command.reservation)
     _require_open(found)
     if found.expires_at <= context.now:
         raise ReservationExpired(reservation=found.reservation, expires_at=found.expires_at.isoformat())
+    until = context.now + timedelta(seconds=command.seconds)
+    latest = found.placed_at + timedelta(seconds=context.policy.reservation_total_s)
+    if until > latest:
+        raise ReservationTooOld(
+            reservation=found.reservation,
+            placed_at=found.placed_at.isoformat(),
+            latest=latest.isoformat(),
+            seconds=max(0, int((latest - context.now).total_seconds())),
+        )
     awake(state, context, found.entity)
-    extended = found._replace(expires_at=context.now + timedelta(seconds=command.seconds))
+    extended = found._replace(expires_at=until)
     state.put(RESERVATIONS, found.reservation, extended)
     return _receipt(extended)
 
