@@ -12,10 +12,25 @@ from scidex import ledger
 from scidex.actors import RoleNeeded, UnknownActor
 from scidex.core.journal import Request, perform_one
 from scidex.core.names import NameInvalid
-from scidex.core.units import AmountNegative, AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownUnit
+from scidex.core.units import (
+    MAX_AMOUNT,
+    AmountNegative,
+    AmountNotNumber,
+    AmountNotPositive,
+    AmountTooLarge,
+    UnknownUnit,
+)
 from scidex.entities import EntityKey, UnknownEntity
 from scidex.exchange.resource_allocator import BudgetExhausted, PoolEmpty
-from scidex.metering import PriceUnknown, TimestampInFuture, TokensDiffer, UnknownResource, UsageEvent, find_usage
+from scidex.metering import (
+    PriceUnknown,
+    TimestampInFuture,
+    TokensDiffer,
+    UnknownResource,
+    UsageEvent,
+    find_usage,
+    usage_totals,
+)
 from scidex.policy import Policy, enact_policy
 from scidex.senate import budgets
 
@@ -483,6 +498,29 @@ def test_an_artifact_is_not_reached_by_another_way_of_writing_its_accounts(offic
         perform_one(office.tx, Request(budgets.GiveNotice(EntityKey("gap:g", "1"), ("llm_standard",)), "alice"))
     office.reserve(entity=mine)
     assert office.line(entity=mine) == (1000, 100, 0, 900)
+
+
+def test_sums_beyond_the_largest_amount_are_refused_where_they_are_passed(office):
+    """Found in review: dollars that summed to more than a bigint ended in an error of the database."""
+    office.grant(llm_standard=1000)
+    held = office.reserve()
+    for events in (
+        (office.used(1), office.used(1, usd=MAX_AMOUNT), office.used(1, usd=1)),
+        (office.used(1), office.used(MAX_AMOUNT, "api_calls"), office.used(1, "api_calls")),
+        (office.used(1), office.used(1), office.used(MAX_AMOUNT // 10, usd=None)),
+    ):
+        with pytest.raises(budgets.UsageTooLarge, match="With event 2,"):
+            office.settle(held.reservation, *events)
+        with pytest.raises(budgets.UsageTooLarge, match="With event 2,"):
+            office.charge(*events)
+    assert (office.line(), find_usage(office.tx, entity=GAP)) == ((1000, 100, 0, 900), [])
+    # As much as there can be, ten times: all of it is recorded, and the daily cap has counted as much as any cap can be.
+    for _ in range(10):
+        office.charge(office.used(1, usd=MAX_AMOUNT))
+    assert office.limit().used == MAX_AMOUNT
+    assert usage_totals(office.tx)[0].usd == 10 * MAX_AMOUNT
+    with pytest.raises(budgets.DailyCapReached):
+        office.reserve()
 
 
 def test_only_who_is_registered_reserves(office):

@@ -96,7 +96,7 @@ TO_PEOPLE = "scidex.surfaces."
 """Docstrings there are help texts and OpenAPI descriptions, and what is refused there is the actions' list."""
 CANNOT_HAPPEN = {
     "expire_hold": {"NotYourHold"},  # anyone may end a hold that is due, so it does not say who asks
-    "observe": {"TooManyEvents"},  # it charges one event at most
+    "observe": {"TooManyEvents", "UsageTooLarge"},  # it charges one event at most
 }
 
 

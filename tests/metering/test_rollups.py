@@ -15,6 +15,7 @@ from psycopg import errors
 
 from scidex.core.db import Tx
 from scidex.core.machine import Context, State
+from scidex.core.units import MAX_AMOUNT
 from scidex.entities import EntityKey
 from scidex.metering import (
     EVENTS,
@@ -95,6 +96,18 @@ def test_a_sum_that_is_wrong_missing_or_invented_is_found(tx):
         f"{at} cpu_seconds  : is missing; its rows sum to 5",
         f"{at} llm_batch  : says 5 and has no rows",
     ]
+
+
+def test_dollars_of_an_hour_and_of_all_hours_sum_beyond_what_a_bigint_holds(tx):
+    """Found in review: one absurd price after the other, and the sums of the hour could not be added to any more."""
+    tx.now = NOON
+    for hour in range(2):
+        at = NOON - timedelta(hours=hour)
+        record(tx, hour + 1, [UsageEvent("api_calls", 1, at, usd=MAX_AMOUNT) for _ in range(10_000)])
+    assert [row.usd for row in usage_by_hour(tx)] == [10_000 * MAX_AMOUNT] * 2
+    (total,) = usage_totals(tx)
+    assert total.usd == 20_000 * MAX_AMOUNT > 2**63
+    assert list(check_rollups(tx)) == []
 
 
 def test_one_event_delivered_a_thousand_times_counts_once(tx):

@@ -77,6 +77,7 @@ from scidex.senate.budgets.refusals import (
     TooManyEvents,
     UnknownLimit,
     UnknownReservation,
+    UsageTooLarge,
     VectorInvalid,
 )
 from scidex.senate.budgets.rules import held_in_limits
@@ -151,6 +152,7 @@ __all__ = [
     "TooManyEvents",
     "UnknownLimit",
     "UnknownReservation",
+    "UsageTooLarge",
     "VectorInvalid",
     "VoidReservation",
     "budget_of",

@@ -212,9 +212,10 @@ def reserve(
 def settle(tx: Tx, *, reservation: str, events: Sequence[UsageEvent], key: str | None = None) -> Receipt[Charged]:
     """Record what a reservation was used for, charge it in full, and release the rest.
 
-    Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UnknownResource, AmountNotNumber,
-    AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput,
-    TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge, KeyReused.
+    Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UsageTooLarge, UnknownResource,
+    AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced,
+    CachedAboveInput, TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge,
+    KeyReused.
     """
     return perform_one(tx, Request(to_settle(tx, reservation=reservation, events=events), tx.actor, key))
 
@@ -222,9 +223,9 @@ def settle(tx: Tx, *, reservation: str, events: Sequence[UsageEvent], key: str |
 def charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent], key: str | None = None) -> Receipt[Charged]:
     """Record usage that nobody reserved; the budget pays whether or not it can.
 
-    Refuses: UnknownEntity, UnknownActor, TooManyEvents, UnknownResource, AmountNotNumber, AmountNotPositive,
-    AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput, TimestampInvalid,
-    TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge, KeyReused.
+    Refuses: UnknownEntity, UnknownActor, TooManyEvents, UsageTooLarge, UnknownResource, AmountNotNumber,
+    AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput,
+    TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(to_charge(tx, entity=entity, events=events), tx.actor, key))
 

@@ -9,7 +9,7 @@ from typing import Any
 from scidex.actors import require_role
 from scidex.core.machine import State
 from scidex.core.names import NameInvalid, check_name
-from scidex.core.units import UNITS, check_amount, format_amount
+from scidex.core.units import MAX_AMOUNT, UNITS, check_amount, format_amount
 from scidex.entities import EntityKey
 from scidex.policy import Context, Policy
 from scidex.senate.budgets.model import (
@@ -114,9 +114,10 @@ def require_room(limit: Limit, amount: int, context: Context, fits: Callable[[],
 def count(state: State, context: Context, limit: Limit, *, used: int, held: int, events: list[BudgetEvent]) -> None:
     """Add to what a limit, as it stands now, has used and holds, in parts, whatever its cap.
 
-    To reach the policy's share of the cap is an event, once in a window.
+    What was used is counted up to the largest amount there is, which is as much as any cap. To reach the policy's share
+    of the cap is an event, once in a window.
     """
-    new_used, new_held, warned = limit.used + used, limit.held + held, limit.warned
+    new_used, new_held, warned = min(limit.used + used, MAX_AMOUNT), limit.held + held, limit.warned
     if not warned and used + held > 0:
         cap = cap_of(limit, context.policy)
         if cap is not None and new_used + new_held >= context.policy.daily_usd_warn * cap:

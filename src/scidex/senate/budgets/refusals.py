@@ -18,6 +18,11 @@ class TooManyEvents(Invalid):
     """{given} events of usage are too many for one command; give at most {most}, or several commands."""
 
 
+class UsageTooLarge(Invalid):
+    """With event {place}, counted from 0, one command uses {given} {unit} and {largest} is the most; see whether its
+    figures are right, and report the events from there on apart, as a charge."""
+
+
 class ScoreInvalid(Invalid):
     """{field} is {given}; give a number from {least} to {most}."""
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from scidex.actors import RoleNeeded, UnknownActor, require_actor, require_role
 from scidex.core.machine import State
+from scidex.core.units import MAX_AMOUNT, UNITS, USD, format_amount
 from scidex.entities import EntityKey, require_entity
 from scidex.exchange.resource_allocator import budget_account, spent_account
 from scidex.ledger import ACCOUNTS, Account, move, release
@@ -57,6 +58,7 @@ from scidex.senate.budgets.refusals import (
     ReservationTooOld,
     TooManyEvents,
     UnknownReservation,
+    UsageTooLarge,
 )
 
 
@@ -65,9 +67,9 @@ def settle(state: State, command: Settle, context: Context) -> Charged:
 
     A reservation that has expired is settled as well, once, and noted as late. Where an LLM call has no price, the most
     that its tier may cost is counted as its cost, and no less than the bound of its reservation.
-    Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UnknownResource, AmountNotNumber,
-    AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput,
-    TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge.
+    Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UsageTooLarge, UnknownResource,
+    AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced,
+    CachedAboveInput, TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge.
     """
     found = _to_end(state, context, command.reservation)
     if found.state not in ("open", "expired"):
@@ -95,9 +97,9 @@ def charge(state: State, command: Charge, context: Context) -> Charged:
     """Record usage that nobody reserved, and take it out of the budget whatever there is.
 
     Where an LLM call has no price, the most that its tier may cost is counted as its cost.
-    Refuses: UnknownEntity, UnknownActor, TooManyEvents, UnknownResource, AmountNotNumber, AmountNotPositive,
-    AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput, TimestampInvalid,
-    TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge.
+    Refuses: UnknownEntity, UnknownActor, TooManyEvents, UsageTooLarge, UnknownResource, AmountNotNumber,
+    AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput,
+    TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge.
     """
     require_entity(state, command.entity)
     if context.actor != HOUSE:
@@ -167,9 +169,18 @@ def _metered(
         else:
             usd += unpriced_usd(event.unit, event.amount, context.policy)
             unpriced = unpriced or RESOURCE_OF[event.unit][1] is not None
+        if usd > MAX_AMOUNT or used[event.unit] > MAX_AMOUNT:
+            raise _too_large(line, event.unit, used[event.unit], usd)
     if unpriced and reservation is not None:
         usd = max(usd, reservation.usd)
     return _Metered(used, usd, repeated)
+
+
+def _too_large(place: int, unit: str, amount: int, usd: int) -> UsageTooLarge:
+    parts, given = (UNITS[unit], amount) if amount > MAX_AMOUNT else (USD, usd)
+    return UsageTooLarge(
+        place=place, given=format_amount(given, parts), unit=parts.name, largest=format_amount(MAX_AMOUNT, parts)
+    )
 
 
 def _completed(event: UsageEvent, reservation: Reservation | None, price: Price | None) -> UsageEvent:
