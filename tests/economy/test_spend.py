@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from datetime import timedelta
 
 import pytest
 
 from scidex.actors import RegisterActor
 from scidex.core.journal import Request
+from scidex.core.names import NameInvalid
 from scidex.economy import Economy
 from scidex.economy.spend import NothingUsed, NotReserved, TierMissing
 from scidex.entities import EntityKey, RegisterEntity
 from scidex.exchange.resource_allocator import BudgetExhausted
-from scidex.ledger import AccountKey, Issue
-from scidex.metering import find_usage
-from scidex.senate.budgets import SetBudget, budget_of, find_reservation
+from scidex.ledger import AccountKey, BalanceTooLarge, Issue
+from scidex.metering import (
+    CachedAboveInput,
+    TimestampInFuture,
+    UsageEvent,
+    UsageEventConflict,
+    find_usage,
+)
+from scidex.senate.budgets import (
+    EVENTS_MAX,
+    Charge,
+    SetBudget,
+    TooManyEvents,
+    UsageTooLarge,
+    budget_of,
+    find_reservation,
+    find_reservations,
+)
 
 GAP = ("gap", "g")
 
@@ -134,3 +152,85 @@ def test_what_cannot_be_recorded_is_refused_at_once(office):
         budget.record(usd=1)
     with pytest.raises(TierMissing), office.spend(GAP, "alice", llm_tokens=10):
         pass
+
+
+@pytest.mark.parametrize(
+    ("bad", "refusal"),
+    [
+        ({"input_tokens": 5, "output_tokens": 5, "cached_tokens": 6}, CachedAboveInput),
+        ({"llm_tokens": 5, "model": " "}, NameInvalid),
+        ({"llm_tokens": 5, "event": "a\nb"}, NameInvalid),
+        ({"llm_tokens": 5, "used_at": "later"}, TimestampInFuture),
+    ],
+)
+def test_one_bad_record_is_refused_where_it_is_made_and_loses_nothing_else(office, clock, bad, refusal):
+    """Found in review: it was refused on the way out, and with it all that the block had used."""
+    if "used_at" in bad:
+        bad = {**bad, "used_at": clock() + timedelta(hours=1)}
+    with office.spend(GAP, "alice", llm_tokens=1_000, tier="standard") as budget:
+        budget.record(llm_tokens=300, usd=0)
+        with pytest.raises(refusal):
+            budget.record(**bad)
+        budget.record(llm_tokens=100, usd=0)
+    assert left(office, "llm_standard") == (0, 400, 49_600)
+
+
+def test_more_events_than_one_settlement_takes_are_refused_where_they_are_made(office):
+    with office.spend(GAP, "alice", cpu_seconds=2) as budget:
+        for _ in range(EVENTS_MAX):
+            budget.record(cpu_seconds="0.001")
+        with pytest.raises(TooManyEvents):
+            budget.record(cpu_seconds="0.001")
+    assert left(office, "cpu_seconds") == (0, EVENTS_MAX, 59_000)
+
+
+def test_what_cannot_be_settled_is_told_of_and_the_rest_is_settled(office):
+    office.batcher.perform(Request(Charge(EntityKey(*GAP), (UsageEvent("cpu_seconds", 1, event="e"),)), "alice"))
+
+    def work(**wrong: object) -> None:
+        with office.spend(GAP, "alice", cpu_seconds=1) as budget:
+            budget.record(cpu_seconds="0.5", event="new " + str(wrong))
+            budget.record(**wrong)
+            budget.record(cpu_seconds="0.25")
+
+    with pytest.raises(UsageEventConflict):
+        work(cpu_seconds=2, event="e")
+    assert left(office, "cpu_seconds") == (0, 751, 59_249)
+    for amount, refusal in (("999999999999.999", UsageTooLarge), ("999999999999", BalanceTooLarge)):
+        with pytest.raises(refusal):
+            work(cpu_seconds=amount)
+    assert left(office, "cpu_seconds") == (0, 2251, 57_749)
+    with office.reading() as tx:
+        assert find_reservations(tx) == []
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_a_task_that_is_cancelled_on_its_way_in_reserves_nothing(office, short):
+    """Found in review: the reservation was made all the same and nobody ended it."""
+    asked, go_on = threading.Event(), threading.Event()
+    perform = office.batcher.perform
+
+    def slowly(request):
+        asked.set()
+        assert go_on.wait(10)
+        return perform(request)
+
+    office.batcher.perform = slowly
+
+    async def work() -> None:
+        async with office.spend(GAP, "alice", api_calls=11 if short else 3):
+            pytest.fail("the block must not run")
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(work())
+        await asyncio.to_thread(asked.wait)
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert left(office, "api_calls") == (0, 0, 10)
+    with office.reading() as tx:
+        assert find_reservations(tx) == []

@@ -12,23 +12,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
-from scidex.core.errors import Busy, Invalid
+from scidex.core.errors import Busy, Invalid, Refusal
 from scidex.core.journal import Receipt, Request
 from scidex.core.units import UNITS, USD, parse_amount
 from scidex.entities import EntityKey
-from scidex.metering import UsageEvent, tier_of, unit_of_tier
-from scidex.policy import Policy, current
+from scidex.ledger import BalanceTooLarge
+from scidex.metering import UsageEvent, UsageEventConflict, check_event, tier_of, unit_of_tier
+from scidex.policy import Context, Policy, current
 from scidex.senate.budgets import (
+    EVENTS_MAX,
     Charged,
     ExtendReservation,
     Reserved,
     Settle,
+    TooManyEvents,
+    UsageTooLarge,
     VoidReservation,
     to_reserve,
     to_settle,
@@ -102,11 +108,16 @@ class NotReserved(Invalid):
     """Nothing is reserved yet; record within the `with` block."""
 
 
+def _parts_of(event: UsageEvent, unit: str) -> int:
+    return (event.usd or 0) if unit == USD.name else event.amount if event.unit == unit else 0
+
+
 class Spend:
     """One reservation from entry to exit, `with` or `async with`.
 
     On the way out what was recorded is settled, also after an exception, because it was used; where nothing was
-    recorded the reservation is voided after an exception and settled as unused otherwise.
+    recorded the reservation is voided after an exception and settled as unused otherwise. What cannot be settled
+    together with the rest (its event counted something else before) is left out, and its refusal is raised afterwards.
     """
 
     def __init__(self, economy: Economy, entity: EntityKey | tuple[str, str], actor: str, terms: Terms) -> None:
@@ -131,10 +142,12 @@ class Spend:
         return self._held().max_output_tokens
 
     def record(self, **used: Unpack[Used]) -> None:
-        """Note what was used; it is charged when the block is left.
+        """Note what was used; it is charged when the block is left. What is refused here is not noted.
 
-        Refuses: NotReserved, NothingUsed, TierMissing, UnknownModel, UnknownTier, AmountNotNumber, AmountNotFinite,
-        AmountNotPositive, AmountTooFine, AmountTooLarge, AmountNegative.
+        Refuses: NotReserved, NothingUsed, TooManyEvents (in the block together), TierMissing, UnknownModel,
+        UnknownTier, AmountNotNumber, AmountNotFinite, AmountNotPositive, AmountTooFine, AmountTooLarge, AmountNegative,
+        NameInvalid, TokensDiffer, TokensMisplaced, CachedAboveInput, TimestampInvalid, TimestampInFuture,
+        TimestampTooOld.
         """
         self._held()
         events = [*self._call(used), *self._rest(used)]
@@ -145,7 +158,10 @@ class Spend:
             events[0] = replace(events[0], usd=cost, price_source="given")
         if "event" in used and len(events) > 1:
             events = [replace(event, event=f"{used['event']} {event.unit}") for event in events]
-        self._events += events
+        if len(self._events) + len(events) > EVENTS_MAX:
+            raise TooManyEvents(given=len(self._events) + len(events), most=EVENTS_MAX)
+        context = Context(self._actor, self._economy.database.clock(), self._policy, 0, 0)
+        self._events += [check_event(event, context) for event in events]
 
     def _call(self, used: Used) -> Iterator[UsageEvent]:
         """The call to a model among what was used, if there is one."""
@@ -221,16 +237,47 @@ class Spend:
         if error is not None and not self._events:
             self._patiently(lambda: VoidReservation(reservation))
         else:
-            self.charged = self._patiently(self._settlement).result
+            self._settle()
 
     async def __aenter__(self) -> Spend:
-        return await asyncio.to_thread(self.__enter__)
+        entering = asyncio.ensure_future(asyncio.to_thread(self.__enter__))
+        try:
+            return await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            # The thread goes on and reserves all the same, and nobody would ever use or end what it holds.
+            await asyncio.shield(self._leave(entering))
+            raise
+
+    async def _leave(self, entering: asyncio.Future[Spend]) -> None:
+        with suppress(Refusal):
+            reservation = (await entering).reservation
+            await asyncio.to_thread(self._patiently, lambda: VoidReservation(reservation))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # A cancelled task settles all the same: what it has used is used.
         await asyncio.shield(asyncio.to_thread(self.__exit__, kind, error, trace))
+
+    def _settle(self) -> None:
+        """Settle all that can be settled, then raise the first refusal of what cannot."""
+        problem: Refusal | None = None
+        while self.charged is None:
+            try:
+                self.charged = self._patiently(self._settlement).result
+            except UsageEventConflict as conflict:
+                wrong = (conflict.facts["event"], conflict.facts["unit"])
+                self._events = [each for each in self._events if (each.event, each.unit) != wrong]
+                problem = problem or conflict
+            except UsageTooLarge as beyond:
+                del self._events[beyond.facts["place"]]
+                problem = problem or beyond
+            except BalanceTooLarge as beyond:
+                in_unit = partial(_parts_of, unit=beyond.facts["unit"])
+                self._events.remove(max(self._events, key=in_unit))
+                problem = problem or beyond
+        if problem is not None:
+            raise problem
 
     def _settlement(self) -> Settle:
         with self._economy.reading(actor=self._actor) as tx:
