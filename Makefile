@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help run up test quick lint bench clean
+.PHONY: help run up tools test quick lint bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -20,6 +20,9 @@ run: $(STAMP) ## show the economy at work: a small living world, its ranking and
 
 up: $(STAMP) ## start the economy of your home and serve HTTP until Ctrl-C
 	@$(BIN)/scidex up
+
+tools: ## install hledger, which the tests of exports give our books to (Debian, as root)
+	command -v hledger || { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends hledger; }
 
 test: $(STAMP) ## everything that CI runs: linters, types, import contracts, tests
 	$(BIN)/ruff check .

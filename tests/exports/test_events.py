@@ -128,7 +128,7 @@ def test_every_balance_is_rebuilt_from_the_logs_alone(lived: Economy, tmp_path: 
             (account.owner, account.purpose, account.unit): account.balance
             for account in find_accounts(tx, limit=10**6)
         }
-    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((tmp_path / "manifest-events.json").read_text(encoding="utf-8"))
     units = {asset["id"] or "token": asset for asset in manifest["assets"]}
     holders = {line["address"]: line["holder"] for line in lines(tmp_path / "holders.jsonl")}
     assert len(set(holders)) == len(holders)

@@ -15,7 +15,7 @@ from scidex.economy import Economy
 from scidex.exports import (
     EventIdInvalid,
     LiabilityNegative,
-    NotALiability,
+    NotOwed,
     NotSealed,
     ProofUnreadable,
     ProofWrong,
@@ -166,7 +166,7 @@ def test_what_cannot_be_proved_says_why(economy: Economy) -> None:
                 prove_event(tx, text)
         with pytest.raises(UnknownBlock):
             events_in(tx, 99)
-        with pytest.raises(NotALiability):
+        with pytest.raises(NotOwed):
             prove_liability(tx, issuance_of("token"))
         for stranger in (wallet_of("nobody"), wallet_of("operator", "usd")):
             with pytest.raises(UnknownAccount):

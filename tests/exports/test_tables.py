@@ -93,9 +93,9 @@ def test_the_columns_stay_as_they_are() -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_manifest_says_what_every_file_is(random_world: Economy, tmp_path: Path, format: str) -> None:
     report = export(random_world, tmp_path, format)
-    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((tmp_path / f"manifest-{format}.json").read_text(encoding="utf-8"))
     assert manifest["ledger"] == report.ledger
-    assert {path.name for path in tmp_path.iterdir()} == {*report.rows, "manifest.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {*report.rows, f"manifest-{format}.json"}
     for name, facts in manifest["files"].items():
         assert facts["rows"] == report.rows[name]
         assert facts["sha256"] == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()

@@ -92,7 +92,7 @@ def export_ledger(tx: Tx, *, format: str, out: Path, progress: Progress = lambda
             "files": {name: _described(folder, name) for name in folder.rows},
         }
         written = dict(folder.rows)
-        folder.lines("manifest.json", [json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"])
+        folder.lines(f"manifest-{format}.json", [json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"])
         folder.finish()
     seconds = round(time.perf_counter() - started, 3)
     return ExportReport(format, str(out), origin.ledger, origin.as_of, written, seconds)

@@ -139,7 +139,8 @@ def check(said: Mapping[str, Any]) -> str | None:
     head = head_of(ledger, account.unit, number, size, (issued, retired), found)
     # Whatever is written in another way than this program writes it is not what was hashed.
     written = _facts(ledger, number, account, balance, nonce, index, size, path, found, (issued, retired), head)
-    return None if json.dumps(written) == json.dumps(said) else "the path does not lead from this leaf to the root"
+    same = json.dumps(written, sort_keys=True) == json.dumps(said, sort_keys=True)
+    return None if same else "the path does not lead from this leaf to the root"
 
 
 def _facts(

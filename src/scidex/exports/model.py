@@ -109,7 +109,7 @@ class ProofWrong(Refused):
     """The proof does not hold: {problem}. Trust neither it nor what it says."""
 
 
-class NotALiability(Refused):
+class NotOwed(Refused):
     """{account} is where all {unit} comes from, and nobody's claim; ask for the account of a holder."""
 
 

@@ -11,7 +11,7 @@ from scidex.core.errors import Invalid
 from scidex.core.merkle import inclusion_proof, leaf_hash, root, verify_inclusion
 from scidex.exports import liabilities, store
 from scidex.exports.events import Event, canonical, event_facts, event_from, events_of, leaves_of
-from scidex.exports.model import EventIdInvalid, NotALiability, ProofUnreadable, ProofWrong, UnknownEvent
+from scidex.exports.model import EventIdInvalid, NotOwed, ProofUnreadable, ProofWrong, UnknownEvent
 from scidex.ledger import AccountKey, TransferKey, UnknownAccount, issuance_of
 
 EVENT_FORMAT = "scidex inclusion 1"
@@ -62,10 +62,10 @@ def prove_event(tx: Tx, event: str) -> dict[str, Any]:
 def prove_liability(tx: Tx, account: AccountKey) -> dict[str, Any]:
     """The proof, as JSON, that what is owed to an account is counted in all that is owed in its unit, now.
 
-    Refuses: UnknownAccount, NotALiability, LiabilityNegative, SupplyDiffers, LedgerEmpty.
+    Refuses: UnknownAccount, NotOwed, LiabilityNegative, SupplyDiffers, LedgerEmpty.
     """
     if account == issuance_of(account.unit):
-        raise NotALiability(account=str(account), unit=account.unit)
+        raise NotOwed(account=str(account), unit=account.unit)
     origin = store.origin(tx)
     balances = store.balances_of(tx, account.unit)
     tree = liabilities.build(origin.ledger, origin.number, account.unit, balances, store.supply_of(tx, account.unit))
@@ -110,7 +110,7 @@ def _check_event(said: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         "root": bytes.fromhex(said["root"]).hex(),
     }
     proved = event_facts(event) | {"ledger": said["ledger"], "root": said["root"]}
-    if json.dumps(written) != json.dumps(said):
+    if json.dumps(written, sort_keys=True) != json.dumps(said, sort_keys=True):
         return "what it says of the event does not agree", proved
     if not verify_inclusion(
         leaf_hash(canonical(event)), event.log_index, event.size, path, bytes.fromhex(said["root"])

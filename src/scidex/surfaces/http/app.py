@@ -12,7 +12,18 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from scidex.economy import Economy
-from scidex.surfaces.http import batch, bounties, budgets, ledger, markets, registry, reservations, system, usage
+from scidex.surfaces.http import (
+    batch,
+    bounties,
+    budgets,
+    exports,
+    ledger,
+    markets,
+    registry,
+    reservations,
+    system,
+    usage,
+)
 from scidex.surfaces.http.edge import Edge
 from scidex.surfaces.http.problems import MEDIA_TYPE, Problem, add_handlers
 from scidex.views import LINES, Known
@@ -41,6 +52,7 @@ TAGS = [
     {"name": "budgets", "description": "what capital claims, how pools are shared, what is reserved, under which caps"},
     {"name": "usage", "description": "what was used, its sums by the hour, what models cost"},
     {"name": "ledger", "description": "accounts, transfers, holds, issue and retirement"},
+    {"name": "proofs", "description": "sealed blocks, transfer events, and proofs that anybody can check alone"},
     {"name": "batches", "description": "many commands in one request, a line each"},
     {"name": "registry", "description": "who acts and what is researched"},
     {"name": "system", "description": "health, version, policy"},
@@ -81,7 +93,7 @@ def create_app(economy: Economy) -> FastAPI:
     app.state.economy, app.state.known = economy, Known()
     add_handlers(app)
     app.add_middleware(Edge)
-    for topic in (markets, bounties, budgets, reservations, usage, ledger, batch, registry, system):
+    for topic in (markets, bounties, budgets, reservations, usage, ledger, exports, batch, registry, system):
         app.include_router(topic.router)
     app.openapi = _description_of(app)  # type: ignore[method-assign]
     return app
