@@ -84,6 +84,44 @@ def test_a_settle_after_midnight_counts_in_the_new_day(day):
     assert (day.limit().used, day.limit().held) == (20 * USD, 0)
 
 
+def test_a_server_whose_clock_is_a_little_ahead_begins_the_day_once_for_all(day):
+    """Found in review: a clock ahead begins the window early, and a right one must not begin it again."""
+    day.reserve(usd=40 * USD)
+    day.at(MIDNIGHT)
+    day.reserve(usd=2 * USD)
+    for early in (200, 100, 1):
+        day.at(MIDNIGHT - timedelta(seconds=early))
+        with pytest.raises(budgets.DailyCapReached):
+            day.reserve(usd=9 * USD)
+        day.at(MIDNIGHT + timedelta(seconds=100))
+        with pytest.raises(budgets.DailyCapReached):
+            day.reserve(usd=9 * USD)
+    day.charge(day.used(1, usd=3 * USD))
+    day.at(MIDNIGHT - timedelta(seconds=1))
+    day.charge(day.used(1, usd=4 * USD))
+    day.at(MIDNIGHT + timedelta(hours=23))
+    assert (day.limit().used, day.limit().held) == (7 * USD, 42 * USD)
+    day.at(MIDNIGHT + timedelta(days=1))
+    assert day.limit().used == 0
+
+
+def test_a_window_that_a_clock_far_ahead_began_comes_back_with_what_was_counted(day):
+    """Found in review: until the day of that clock the cap was one for all days together."""
+    day.at(NOON + timedelta(days=400))
+    day.charge(day.used(1, usd=30 * USD))
+    for ahead in (timedelta(0), timedelta(hours=2)):
+        day.at(NOON + ahead)
+        assert (day.limit().used, day.limit().resets_at) == (30 * USD, MIDNIGHT)
+        with pytest.raises(budgets.DailyCapReached) as refused:
+            day.reserve(usd=21 * USD)
+        assert refused.value.facts["resets_at"] == MIDNIGHT.isoformat()
+    day.charge(day.used(1, usd=10 * USD))
+    assert day.limit().used == 40 * USD
+    day.at(MIDNIGHT)
+    assert day.limit().used == 0
+    day.reserve(usd=50 * USD)
+
+
 def test_once_the_truth_has_passed_the_cap_nothing_more_is_let_in(day):
     held = day.reserve(usd=USD)
     done = day.settle(held.reservation, day.used(100, usd=60 * USD))

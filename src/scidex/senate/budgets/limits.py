@@ -81,11 +81,20 @@ def window_start(window: str, now: datetime) -> datetime:
     return now.replace(microsecond=0) if window == SECOND else now
 
 
-def rolled(limit: Limit, now: datetime) -> Limit:
-    """The limit in the window of `now`: a new window has used nothing, and holds what is still in flight."""
-    if limit.window == TOTAL or now < limit.window_started_at + (_DAY if limit.window == DAY else _SECOND):
+def rolled(limit: Limit, now: datetime, policy: Policy) -> Limit:
+    """The limit in the window of `now`: a new window has used nothing, and holds what is still in flight.
+
+    A window that begins after `now` was begun by a server whose clock is ahead of this one's. Within the policy's
+    tolerance for clocks both count in it, so that the two do not begin it anew in turn. From further ahead it comes
+    back to the window of `now` with what was counted: otherwise it would not end before that clock's day.
+    """
+    begun = limit.window_started_at
+    if limit.window == TOTAL or begun <= now < begun + (_DAY if limit.window == DAY else _SECOND):
         return limit
     started_at = window_start(limit.window, now)
+    if begun > now:
+        ahead = begun - now > timedelta(seconds=policy.usage_future_s)
+        return limit._replace(window_started_at=started_at) if ahead else limit
     return limit._replace(used=0, window_started_at=started_at, warned=False, override_cap=None)
 
 
@@ -93,7 +102,7 @@ def standing(state: State, context: Context, key: LimitKey) -> Limit | None:
     """The limit as it stands now, also one that only the policy knows, or None where there is none."""
     found = state.get(LIMITS, key)
     if found is not None:
-        return rolled(found, context.now)
+        return rolled(found, context.now, context.policy)
     if key == FLEET_USD:
         return Limit(*key, DAY, None, 0, 0, window_start(DAY, context.now))
     if key[0] == PROVIDER:
@@ -234,7 +243,7 @@ def set_limit(state: State, command: SetLimit, context: Context) -> LimitSet:
     require_role(state, context, "operator")
     before = state.get(LIMITS, key)
     if before is not None and before.window == command.window:
-        limit = rolled(before, context.now)._replace(cap=command.cap, warned=False, override_cap=None)
+        limit = rolled(before, context.now, context.policy)._replace(cap=command.cap, warned=False, override_cap=None)
     else:
         held = before.held if before is not None else 0
         limit = Limit(*key, command.window, command.cap, 0, held, window_start(command.window, context.now))

@@ -333,7 +333,7 @@ def find_limits(
     found = [Limit._make(row) for row in rows]
     if scope in (None, "fleet") and not subject and all(each.key != FLEET_USD for each in found):
         found.append(Limit(*FLEET_USD, DAY, None, 0, 0, window_start(DAY, tx.now)))
-    return [receipt_of(rolled(each, tx.now), policy) for each in found]
+    return [receipt_of(rolled(each, tx.now, policy), policy) for each in found]
 
 
 def find_budget_events(
