@@ -24,6 +24,7 @@ SLICES = (
     "scidex.metering",
     "scidex.exchange.markets",
     "scidex.exchange.bounties",
+    "scidex.exchange.earnings",
     "scidex.exchange.resource_allocator",
     "scidex.senate.budgets",
     "scidex.lab",

@@ -6,10 +6,12 @@ import psycopg
 import pytest
 
 from scidex import lab, ledger
+from scidex.actors import RegisterActor
 from scidex.core.journal import Request
 from scidex.core.settings import Settings
 from scidex.economy import Economy
-from scidex.entities import EntityKey
+from scidex.entities import EntityKey, RegisterEntity
+from scidex.exchange import earnings
 from scidex.ledger import wallet_of
 from scidex.metering import UsageEvent, UsageLine
 from scidex.scenarios import run_demo
@@ -31,6 +33,7 @@ def lived(server, tmp_path_factory):
         hold = ledger.PlaceHold(alice, wallet_of("agent-2"), T, 3600, "reserve")
         economy.perform_all([Request(hold, "agent-1")])
         use(economy)
+        earn(economy)
     return name
 
 
@@ -45,6 +48,25 @@ def use(economy):
     (again,) = economy.perform_all([Request(budgets.Charge(gap, tuple(alone)), "agent-1")])
     assert again.result.repeated == 2
     assert economy.intake(bulk[:3], actor="agent-1").repeated == (0, 1, 2)
+
+
+def earn(economy):
+    """Two outputs, one building on the other, verified; one of them retracted when its reward is spent."""
+    first, second = EntityKey("analysis", "first"), EntityKey("analysis", "second")
+    economy.perform_all(
+        [
+            Request(RegisterActor("rita", "person", ("reviewer",)), "operator"),
+            Request(RegisterActor("new"), "operator"),
+            Request(RegisterEntity(*first, "title"), "agent-1"),
+            Request(RegisterEntity(*second, "title"), "new"),
+            Request(earnings.RecordOutput(first), "agent-1"),
+            Request(earnings.RecordOutput(second, (first,)), "new"),
+            Request(earnings.VerifyOutput(first, "evidence", "n"), "rita"),
+            Request(earnings.VerifyOutput(second, "evidence", "n"), "rita"),
+            Request(ledger.Transfer((ledger.Leg(wallet_of("new"), wallet_of("agent-1"), 2 * T),), "spent"), "new"),
+            Request(earnings.RetractOutput(second, "wrong"), "rita"),
+        ]
+    )
 
 
 def audit_of(url):
@@ -87,6 +109,13 @@ TAMPERINGS = [
     ("UPDATE bounty_listing SET artifact_id = 'x'", "bounty_listing b"),
     ("INSERT INTO bounty_payment SELECT bounty, 'draw', '1', 1, now(), 'x', 1 FROM bounty", "bounty b"),
     ("INSERT INTO bounty_submission SELECT bounty, 'a', 'b', 'x', 'n', now(), 'waiting', 0 FROM bounty", "bounty_submission b"),
+    ("UPDATE earning_output SET lineage_depths[1] = 2 WHERE entity_id = 'second'", "earning_output analysis second"),
+    ("UPDATE earning_standing SET reason = 'x' WHERE entity_id = 'second'", "earning_standing analysis second"),
+    ("UPDATE earning_mint SET amount = amount + 1 WHERE entity_id = 'first'", "earning_mint analysis first"),
+    ("UPDATE earning_mint SET revoked_at = now() WHERE entity_id = 'first'", "earning_mint analysis first"),
+    ("UPDATE earning_line SET amount = amount + 1, clawed = clawed + 1 WHERE entity_id = 'second'", "earning_line "),
+    ("UPDATE emission SET minted = minted - 1", "emission token"),
+    ("UPDATE earning_debt SET amount = amount - 1", "earning_debt new"),
     ("UPDATE resource_allocations SET amount = amount - 1 WHERE sort = 'grant' AND line = 2", "resource_allocations "),
     ("UPDATE allocation_cycle SET theta = '1/2'", "allocation_cycle main llm_standard demo"),
     ("UPDATE entity SET title = 'other' WHERE entity_id = 'hsv1-triggers-ad'", "entity hypothesis hsv1-triggers-ad"),

@@ -15,7 +15,7 @@ from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.journal import Entry, Request, perform
 from scidex.entities import EntityKey, RegisterEntity
-from scidex.exchange import bounties, markets
+from scidex.exchange import bounties, earnings, markets
 from scidex.exchange import resource_allocator as allocator
 from scidex.exchange.markets import lmsr
 from scidex.lab.audit import compare_tables, read_tables
@@ -166,8 +166,27 @@ bounty_commands = st.one_of(
     st.builds(bounties.ExpireBounty, bounty_names),
     st.builds(bounties.DrawBounties, st.sampled_from(ARTIFACTS)),
 )
+outputs = st.sampled_from((*WORKS, *WORKS, *ARTIFACTS))
+earning_commands = st.one_of(
+    st.builds(
+        earnings.RecordOutput,
+        outputs,
+        st.lists(outputs, max_size=2).map(tuple),
+        st.sampled_from((None, None, None, "corp", "alice")),
+    ),
+    st.builds(
+        earnings.VerifyOutput,
+        outputs,
+        st.sampled_from((*earnings.OUTPUT_KINDS, "poem")),
+        st.just("n"),
+        st.sampled_from((0, 0, 1000, 333, -1)),
+    ),
+    st.builds(earnings.VerifyOutput, outputs, st.sampled_from(("hypothesis", "gap")), st.just("n")),
+    st.builds(earnings.RetractOutput, outputs, st.just("r")),
+)
 
 commands = st.one_of(
+    earning_commands,
     budget_commands,
     budget_commands,
     st.builds(ledger.Transfer, st.lists(legs, max_size=3).map(tuple), st.just("t")),
@@ -247,6 +266,10 @@ def opening() -> list[Request]:
         *(Request(command, "operator") for command in issued),
         *(Request(RegisterEntity(*artifact, "title"), "alice") for artifact in ARTIFACTS[:3]),
         *(Request(RegisterEntity(*work, "title"), by) for work, by in zip(WORKS, ("bob", "bob", "carol"), strict=True)),
+        *(
+            Request(earnings.RecordOutput(work, on), "operator")
+            for work, on in ((WORKS[0], ()), (WORKS[2], (WORKS[0],)))
+        ),
         Request(markets.OpenMarket("m1", ARTIFACTS[0], "?", ("yes", "no"), 20 * T), "operator"),
         Request(markets.OpenMarket("m2", ARTIFACTS[1], "?", ("a", "b", "c"), 5 * T), "operator"),
         *(Request(budgets.SetBudget(artifact, "main", granted), "operator") for artifact in ARTIFACTS[:2]),

@@ -65,6 +65,7 @@ def _findings(
         checks.check_holds(tables),
         checks.check_markets(tables),
         checks.check_bounties(tables),
+        checks.check_earnings(tables),
         checks.check_usage(tx),
         checks.check_sealed(tx),
         checks.replay_journal(tx, world, progress),

@@ -13,7 +13,7 @@ from scidex.core.db import Tx
 from scidex.core.journal import BINDINGS, Entry
 from scidex.core.machine import Table
 from scidex.core.seal import check_chain
-from scidex.exchange import bounties, markets, resource_allocator
+from scidex.exchange import bounties, earnings, markets, resource_allocator
 from scidex.lab.model import Finding
 from scidex.lab.world import TABLES, World
 from scidex.ledger import ACCOUNTS, BUDGET, HOLDS, AccountKey, issuance_of, sums_by_unit
@@ -22,7 +22,7 @@ from scidex.senate import budgets
 
 Tables = dict[Table[Any, Any], dict[Any, Any]]
 """Rows by table and key."""
-CHECKS = ("ledger", "holds", "markets", "bounties", "usage", "chain", "journal", "tables")
+CHECKS = ("ledger", "holds", "markets", "bounties", "earnings", "usage", "chain", "journal", "tables")
 """In the order in which they run: invariants on the tables alone, the sealed chain, then the replay."""
 
 _JOURNAL = "SELECT number, at, actor, key, kind, policy, command, receipt FROM journal ORDER BY number"
@@ -118,6 +118,35 @@ def check_bounties(tables: Tables) -> Iterator[Finding]:
         board = tables[bounties.BOARDS].get(bounty.artifact)
         if (bounty.state == "open") != (board is not None and name in board.open):
             yield Finding("bounties", row, f"is {bounty.state}, which the board of its artifact does not say")
+
+
+def check_earnings(tables: Tables) -> Iterator[Finding]:
+    """The shares of a reward sum to it, what was revoked of it is all of it, a debt is what is owed less what was
+    netted, and the periods minted what the rewards say."""
+    shared: Counter[earnings.MintKey] = Counter()
+    revoked: Counter[earnings.MintKey] = Counter()
+    owed: Counter[str] = Counter()
+    minted: Counter[Any] = Counter()
+    for line in tables[earnings.LINES].values():
+        key = earnings.MintKey(line.output, line.kind)
+        shared[key] += line.amount
+        revoked[key] += line.clawed + line.owed
+        owed[line.payee] += line.owed - line.netted
+    for key, mint in tables[earnings.MINTS].items():
+        row = f"earning_mint {key.output} {key.kind}"
+        minted[mint.period] += mint.amount
+        if shared[key] != mint.amount:
+            yield Finding("earnings", row, f"is of {mint.amount} and its shares sum to {shared[key]}")
+        if revoked[key] != (mint.amount if mint.revoked_at else 0):
+            yield Finding("earnings", row, f"is of {mint.amount} and {revoked[key]} of it is revoked")
+    debts = {name: debt.amount for name, debt in tables[earnings.DEBTS].items()}
+    for name in sorted(owed.keys() | debts.keys()):
+        if owed[name] != debts.get(name, 0):
+            yield Finding("earnings", f"earning_debt {name}", f"is {debts.get(name, 0)}, by the shares {owed[name]}")
+    for period in chain(tables[earnings.EMISSION].values(), tables[earnings.PERIODS].values()):
+        if period.minted != minted[period.starts_at]:
+            found = f"minted {period.minted}, by its rewards {minted[period.starts_at]}"
+            yield Finding("earnings", f"emission {period.unit} {period.starts_at}", found)
 
 
 def check_usage(tx: Tx) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from scidex.core.errors import Refusal
 from scidex.core.journal import BINDINGS, Entry, KeyReused, Receipt
 from scidex.core.machine import Context, State, Table, decide, kind_named, kind_of
 from scidex.entities import ENTITIES
-from scidex.exchange import bounties, markets, resource_allocator
+from scidex.exchange import bounties, earnings, markets, resource_allocator
 from scidex.ledger import ACCOUNTS, HOLDS, TRANSFERS
 from scidex.metering import EVENTS, STORES, USAGE
 from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
@@ -29,6 +29,12 @@ TABLES: tuple[Table[Any, Any], ...] = (
     markets.MARKETS,
     markets.POSITIONS,
     markets.TRADES,
+    earnings.OUTPUTS,
+    earnings.STANDINGS,
+    earnings.MINTS,
+    earnings.LINES,
+    earnings.EMISSION,
+    earnings.PERIODS,
     HOLDS,
     budgets.RESERVATIONS,
     ENTITIES,
@@ -41,6 +47,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     EVENTS,
     USAGE,
     budgets.BUDGET_EVENTS,
+    earnings.DEBTS,
     POLICIES,
 )
 """Every table that the journal projects to."""
