@@ -531,6 +531,35 @@ def test_only_who_is_registered_reserves(office):
     assert office.line() == (1000, 100, 0, 900)
 
 
+def test_a_budget_in_dollars_pays_for_what_was_reserved_before_it(office):
+    """Found in review: a reservation from before the budget in dollars did not take anything out of it."""
+    office.grant(llm_standard=1000)
+    held, late = office.reserve(usd=USD), office.reserve(usd=USD, seconds=5)
+    office.grant(llm_standard=1000, usd=5 * USD)
+    done = office.settle(held.reservation, office.used(10, usd=2 * USD))
+    assert (done.used, office.line("usd")) == ((("llm_standard", 10), ("usd", 2 * USD)), (5 * USD, 0, 2 * USD, 3 * USD))
+    office.pass_by(10)
+    budgets.expire_due_reservations(office.as_actor("system"))
+    assert office.settle(late.reservation, office.used(10, usd=4 * USD)).debts == (("usd", USD),)
+
+
+def test_what_one_pool_granted_does_not_go_to_another_by_its_name(office):
+    """Found in review: a budget set lower under another pool's name moved the difference there."""
+    office.grant(llm_standard=1000)
+    office.settle(office.reserve().reservation, office.used(100))
+    operator = office.as_actor("operator")
+    for given in ({"llm_standard": 500}, {"llm_batch": 5}, {}):
+        with pytest.raises(budgets.PoolDiffers) as refused:
+            budgets.set_budget(operator, entity=GAP, pool="other", budgets=given)
+    assert refused.value.facts == {"whom": "gap 'g'", "pool": "main", "given": "other", "left": "900 llm_standard"}
+    assert budgets.set_budget(operator, entity=GAP, pool="main", budgets={"llm_standard": 100}).result.moved == (
+        ("llm_standard", -900),
+    )
+    ledger.issue(operator, account=ledger.AccountKey("pool:other", "pool", "llm_standard"), amount=7, reason="x")
+    moved = budgets.set_budget(operator, entity=GAP, pool="other", budgets={"llm_standard": 107}).result
+    assert (moved.pool, moved.moved, office.line()) == ("other", (("llm_standard", 7),), (107, 0, 100, 7))
+
+
 def test_what_is_stored_is_charged_by_the_hour_as_it_accrues(office):
     from scidex.metering import ObservationTooEarly
 

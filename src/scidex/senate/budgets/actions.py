@@ -309,7 +309,7 @@ def set_budget(
     """Make the grants of an artifact these, in parts, out of a pool; needs the role operator.
 
     Refuses: NameInvalid, UnknownUnit, VectorInvalid, AmountNotNumber, AmountNotPositive, AmountTooLarge, ScoreInvalid,
-    UnknownEntity, RoleNeeded, UnknownActor, BudgetBelowUse, PoolEmpty, BalanceTooLarge, KeyReused.
+    UnknownEntity, RoleNeeded, UnknownActor, PoolDiffers, BudgetBelowUse, PoolEmpty, BalanceTooLarge, KeyReused.
     """
     command = SetBudget(entity, pool, tuple(sorted(budgets.items())), priority_score, market_weight, cycle)
     return perform_one(tx, Request(command, tx.actor, key))

@@ -33,6 +33,7 @@ from scidex.senate.budgets.refusals import (
     BudgetBelowUse,
     GrantNotIdle,
     NoticeNotGiven,
+    PoolDiffers,
     PoolUnknown,
     ScoreInvalid,
     VectorInvalid,
@@ -43,7 +44,7 @@ def set_budget(state: State, command: SetBudget, context: Context) -> BudgetSet:
     """Make the grants of an artifact these: what it was granted so far is what it has and what it has spent.
 
     Refuses: NameInvalid, UnknownUnit, VectorInvalid, AmountNotNumber, AmountNotPositive, AmountTooLarge, ScoreInvalid,
-    UnknownEntity, RoleNeeded, UnknownActor, BudgetBelowUse, PoolEmpty, BalanceTooLarge.
+    UnknownEntity, RoleNeeded, UnknownActor, PoolDiffers, BudgetBelowUse, PoolEmpty, BalanceTooLarge.
     """
     check_name(command.pool, "pool")
     if command.cycle is not None:
@@ -53,11 +54,13 @@ def set_budget(state: State, command: SetBudget, context: Context) -> BudgetSet:
     _check_budgets(command.budgets)
     require_entity(state, command.entity)
     require_role(state, context, "operator")
+    before = state.get(BUDGETS, command.entity)
+    if before is not None and before.pool not in (None, command.pool):
+        _require_nothing_left(state, before, command)
     moved = []
     for unit, target in sorted(command.budgets):
         if difference := _grant_to(state, context, command, unit, target):
             moved.append((unit, difference))
-    before = state.get(BUDGETS, command.entity)
     keep = before if before is not None else Budget(
         command.entity, None, (), 0, None, None, None, None, context.now, 0, context.now
     )  # fmt: skip
@@ -94,6 +97,18 @@ def _check_budgets(budgets: Amounts) -> None:
             check_amount(amount, UNITS[unit], field=unit)
     if len({unit for unit, _ in budgets}) < len(budgets):
         raise VectorInvalid(reason="it has a resource twice", known=known)
+
+
+def _require_nothing_left(state: State, before: Budget, command: SetBudget) -> None:
+    """What one pool granted does not go to another by the name alone."""
+    left = [
+        f"{format_amount(balance, UNITS[unit])} {unit}"
+        for unit, _ in before.budgets
+        if (balance := _found(state, budget_account(command.entity, unit)).balance) > 0
+    ]
+    if left:
+        whom = named(command.entity)
+        raise PoolDiffers(whom=whom, pool=before.pool, given=command.pool, left=", ".join(left))
 
 
 def _grant_to(state: State, context: Context, command: SetBudget, unit: str, target: int) -> int:

@@ -99,6 +99,7 @@ def _accounts_ended(command: Ending, actor: str, state: State) -> Sequence[Accou
     entity = found.entity
     keys = [budget_account(entity, unit) for unit, _ in found.amounts]
     if isinstance(command, Settle):
+        keys += (budget_account(entity, "usd"), spent_account(entity, "usd"))
         keys += [spent_account(entity, unit) for unit, _ in found.amounts]
         for event in command.events:
             keys += (budget_account(entity, event.unit), spent_account(entity, event.unit))
@@ -165,6 +166,14 @@ def _limit_alone(command: SetLimit | OverrideLimit, actor: str, state: State) ->
     subject = command.subject.lower() if command.scope == PROVIDER else command.subject
     key = LimitKey(command.scope, subject, command.unit)
     return (Whole(key), key)
+
+
+def _accounts_set(command: SetBudget, actor: str, state: State) -> list[AccountKey]:
+    entity, before = command.entity, state.get(BUDGETS, command.entity)
+    keys = [] if before is None else [budget_account(entity, unit) for unit, _ in before.budgets]
+    for unit, _ in command.budgets:
+        keys += (pool_account(command.pool, unit), budget_account(entity, unit), spent_account(entity, unit))
+    return keys
 
 
 def _accounts_idle(command: GiveNotice | ReturnGrant, actor: str, state: State) -> list[AccountKey]:
@@ -298,15 +307,7 @@ SET = declare(
         {
             ENTITIES: _entity_of,
             BUDGETS: _entity_of,
-            ACCOUNTS: lambda command, actor, state: [
-                account
-                for unit, _ in command.budgets
-                for account in (
-                    pool_account(command.pool, unit),
-                    budget_account(command.entity, unit),
-                    spent_account(command.entity, unit),
-                )
-            ],
+            ACCOUNTS: _accounts_set,
             ACTORS: _asking,
         },
     )

@@ -230,7 +230,7 @@ def _refusal(limit: Limit, cap: int, asked: int, fits: str) -> DailyCapReached |
 
 
 def set_limit(state: State, command: SetLimit, context: Context) -> LimitSet:
-    """Cap what is used within a window; what was used and is held stays counted while the window is the same.
+    """Cap what is used within a window; what was used and is held stays counted, also in a window of another sort.
 
     Refuses: LimitInvalid, AmountNotNumber, AmountNotPositive, AmountTooLarge, RoleNeeded, UnknownActor.
     """
@@ -242,11 +242,12 @@ def set_limit(state: State, command: SetLimit, context: Context) -> LimitSet:
         check_amount(command.cap, UNITS[key.unit], field="cap")
     require_role(state, context, "operator")
     before = state.get(LIMITS, key)
-    if before is not None and before.window == command.window:
-        limit = rolled(before, context.now, context.policy)._replace(cap=command.cap, warned=False, override_cap=None)
-    else:
-        held = before.held if before is not None else 0
-        limit = Limit(*key, command.window, command.cap, 0, held, window_start(command.window, context.now))
+    if before is None:
+        before = Limit(*key, command.window, None, 0, 0, window_start(command.window, context.now))
+    limit = rolled(before, context.now, context.policy)._replace(cap=command.cap, warned=False, override_cap=None)
+    if limit.window != command.window:
+        started_at = window_start(command.window, context.now)
+        limit = limit._replace(window=command.window, window_started_at=started_at)
     state.put(LIMITS, key, limit)
     return receipt_of(limit, context.policy)
 

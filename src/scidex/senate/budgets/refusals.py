@@ -94,6 +94,11 @@ class BudgetBelowUse(Refused):
     """{whom} has used or reserved {least} {unit} and its budget was to be {given}; give at least {least}."""
 
 
+class PoolDiffers(Refused):
+    """The budget of {whom} came out of the pool {pool} and has {left} left, and the pool was to be {given}; name
+    {pool}, or first set what is left back to it."""
+
+
 class GrantNotIdle(Refused):
     """The grant of {whom} is not idle: {reason}; ask again after {idle_at}."""
 

@@ -81,7 +81,8 @@ def settle(state: State, command: Settle, context: Context) -> Charged:
         awake(state, context, found.entity)
     else:
         _release(state, found)
-    in_usd = any(unit == "usd" for unit, _ in found.amounts)
+    # Also by what was reserved before there was a budget in dollars, which is the first to open this account.
+    in_usd = state.get(ACCOUNTS, budget_account(found.entity, "usd")) is not None
     charged = metered.charged(in_usd)
     debts = spend(state, context, found.entity, charged, events)
     held = {} if expired else held_in_limits(found)
