@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from scidex.core.clock import microseconds
@@ -67,6 +68,7 @@ def holder(account: AccountKey) -> str:
 _ISSUANCE = holder(issuance_of(TOKEN.name))
 
 
+@lru_cache(maxsize=65_536)
 def address(ledger: bytes, name: str) -> bytes:
     """The 20 bytes that a holder (owner/purpose), or what stands for an asset, is known by."""
     if name == _ISSUANCE:
@@ -79,6 +81,7 @@ def operator(ledger: bytes, actor: str) -> bytes:
     return address(ledger, f"actor:{actor}")
 
 
+@lru_cache
 def asset_id(unit: str) -> int:
     """The ERC-1155 id of a unit: SHA-256 of its name."""
     return int.from_bytes(hashlib.sha256(b"scidex asset\0" + unit.encode()).digest())
@@ -194,6 +197,12 @@ def canonical(event: Event) -> bytes:
 def leaves_of(events: Iterable[Event]) -> list[bytes]:
     """The leaf hashes of a block's events."""
     return [leaf_hash(canonical(event)) for event in events]
+
+
+@lru_cache(maxsize=2)
+def tree_of(events: tuple[Event, ...]) -> tuple[bytes, ...]:
+    """The same, kept for who asks for proofs of one block after the other."""
+    return tuple(leaves_of(events))
 
 
 def event_facts(event: Event) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from scidex.core.db import Tx
 from scidex.core.errors import Invalid
 from scidex.core.merkle import inclusion_proof, leaf_hash, root, verify_inclusion
 from scidex.exports import liabilities, store
-from scidex.exports.events import Event, canonical, event_facts, event_from, events_of, leaves_of
+from scidex.exports.events import Event, canonical, event_facts, event_from, events_of, tree_of
 from scidex.exports.model import EventIdInvalid, NotOwed, ProofUnreadable, ProofWrong, UnknownEvent
 from scidex.ledger import AccountKey, TransferKey, UnknownAccount, issuance_of
 
@@ -49,7 +49,7 @@ def prove_event(tx: Tx, event: str) -> dict[str, Any]:
     index = max((each.log_index for each in events if (each.number, each.leg) <= key), default=None)
     if index is None or events[index].number != key.number:
         raise UnknownEvent(event=event)
-    leaves = leaves_of(events)
+    leaves = tree_of(tuple(events))
     return {
         "proof": EVENT_FORMAT,
         "ledger": ledger,

@@ -54,10 +54,11 @@ def export_journal(
 
 @answers(app, "verify")
 def verify(call: Call, file: Annotated[Path, ExistingFile]) -> None:
-    """Check an exported journal, without a database; exit 1 if a row does not follow, and say which.
+    """Check an exported journal, without a database.
 
-    Every row is compared with its sealed hash and decided again: each price, posting and payout. `head` is the hash of
-    the newest block: compare it with one that you know from elsewhere, such as that of `scidex audit --json`.
+    Exits with 1 if a row does not follow, and says which is the first. Every row is compared with its sealed hash
+    and decided again: each price, posting and payout. `head` is the hash of the newest block: compare it with one
+    that you know from elsewhere, such as that of `scidex audit --json`.
     """
     with file.open("rb") as lines, _telling("journal rows") as progress:
         report = verify_lines(lines, progress=progress)
