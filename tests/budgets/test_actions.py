@@ -10,7 +10,7 @@ from tests.conftest import DAWN
 
 from scidex import ledger
 from scidex.actors import RoleNeeded, UnknownActor
-from scidex.core.journal import Request, perform_one
+from scidex.core.journal import KeyReused, Request, perform_one
 from scidex.core.names import NameInvalid
 from scidex.core.units import (
     MAX_AMOUNT,
@@ -416,6 +416,44 @@ def test_a_call_without_a_bound_reserves_what_such_calls_have_needed(office):
     assert (bounded.amounts, bounded.max_output_tokens) == ((("llm_standard", 1030),), 30)
     stated = office.reserve(amounts={"llm_standard": 400}, model="gpt-4o-mini", usd=None, input_tokens=100)
     assert (stated.amounts, stated.max_output_tokens, stated.estimated) == ((("llm_standard", 400),), 300, False)
+
+
+def test_nobody_s_reports_make_the_estimates_of_others(office):
+    """Found in review: whoever reported tiny calls, or huge ones, set what everybody's next call could have."""
+    for name in ("carol", "dora", "mallory"):
+        office.actor(name, 0)
+    office.grant(llm_standard=10**9)
+
+    def report(name: str, given: int, returned: int) -> None:
+        call = office.used(given + returned, model="m-1", input_tokens=given, output_tokens=returned)
+        office.charge(*[call] * 20, actor=name)
+
+    def estimate(name: str, **more: object) -> tuple[int, int | None]:
+        found = office.reserve(name, amounts={}, model="m-1", usd=1, **more)
+        return found.amounts[0][1], found.max_output_tokens
+
+    for tokens in (1, 50_000):
+        report("mallory", tokens, tokens)
+        assert (estimate("alice"), estimate("alice", input_tokens=5)) == ((8192, 8192), (8197, 8192))
+    assert estimate("mallory") == (100_000, 50_000)
+    report("bob", 300, 200), report("carol", 200, 100)
+    assert (estimate("alice"), estimate("alice", input_tokens=5)) == ((500, 200), (205, 200))
+    report("dora", 70_000, 20_000)
+    # Of four the third, and never more than the policy's first guess.
+    assert estimate("alice") == (8192, 8192)
+    report("alice", 30, 9)
+    assert (estimate("alice"), estimate("dora")) == ((39, 9), (90_000, 20_000))
+
+
+def test_a_key_is_for_one_number_of_input_tokens(office):
+    office.grant(llm_standard=100_000)
+    ask = partial(budgets.reserve, office.as_actor("alice"), entity=GAP, amounts={}, model="gpt-4o-mini", key="k")
+    first = ask(input_tokens=50)
+    assert ask(input_tokens=50).result == first.result
+    with pytest.raises(KeyReused):
+        ask(input_tokens=60)
+    with pytest.raises(AmountNotPositive):
+        ask(input_tokens=-1, max_output_tokens=50, key="other")
 
 
 def test_a_price_that_nobody_knows_counts_as_the_bound_of_its_reservation(office):

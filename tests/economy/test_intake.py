@@ -16,9 +16,9 @@ from scidex.core.journal import KeyReused, Request
 from scidex.core.names import NameInvalid
 from scidex.core.units import AmountNotPositive
 from scidex.economy import economy as wiring
-from scidex.entities import EntityKey, RegisterEntity
+from scidex.entities import EntityKey, RegisterEntity, UnknownEntity
 from scidex.ledger import AccountKey, Issue
-from scidex.metering import UsageLine, find_usage, usage_by_hour
+from scidex.metering import LineLeftOut, TimestampInFuture, UsageLine, find_usage, usage_by_hour
 from scidex.policy import Policy
 from scidex.senate.budgets import BudgetLine, SetBudget, SetLimit, budget_of, find_budget_events, find_limits
 
@@ -116,6 +116,34 @@ def test_the_same_file_under_its_key_does_nothing_twice(office, small_chunks, cl
     with pytest.raises(KeyReused):
         office.intake([line(2), *lines], actor="alice", key="file")
     assert budget(office)["llm_standard"].spent == 12
+    assert audited(office)
+
+
+def test_a_file_whose_bad_lines_became_right_is_known_under_its_key_and_they_under_another(office, clock):
+    """Found in review: the key was of the lines that could be taken, so the file was refused when one more could."""
+    new = EntityKey("gap", "new")
+    early = clock.now + timedelta(seconds=400)
+    lines = [line(1), line(2, entity_id="new"), line(0), line(3, used_at=early), line(4)]
+    first = office.intake(lines, actor="alice", key="file")
+    assert [(place, type(refusal)) for place, refusal in first.refused] == [
+        (1, UnknownEntity), (2, AmountNotPositive), (3, TimestampInFuture)
+    ]  # fmt: skip
+    office.perform_all([Request(RegisterEntity(*new, "title"), "operator")])
+    clock.pass_by(200)
+    again = office.intake(lines, actor="alice", key="file")
+    assert (again.repeated, [receipt.repeated for receipt in again.receipts]) == ((0, 4), [True])
+    assert [(place, type(refusal)) for place, refusal in again.refused] == [
+        (1, LineLeftOut), (2, AmountNotPositive), (3, LineLeftOut)
+    ]  # fmt: skip
+    rest = office.intake([lines[1], lines[3]], actor="alice", key="file, the rest")
+    assert (rest.refused, budget(office)["llm_standard"].spent, budget(office, new)["llm_standard"].spent) == ((), 8, 2)
+    for odd in ("", "a\0b", "a\n", None, 7, 1.5):
+        key = f"odd {odd!r}".replace("\\", "")
+        bad = [line(1), line(1, model=odd), line(1, entity_id=odd), line(odd), line(1, used_at=odd)]
+        keyed = [office.intake(bad, actor="alice", key=key) for _ in range(2)]
+        assert [place for place, _ in keyed[0].refused] == [place for place, _ in keyed[1].refused] != []
+        with pytest.raises(KeyReused):
+            office.intake([*bad[:4], line(1, used_at=odd, source="x")], actor="alice", key=key)
     assert audited(office)
 
 

@@ -99,18 +99,18 @@ def test_usage_is_found_by_what_it_was_of(tx):
     assert usage_by_hour(tx, after=HourKey._make(first[:7])) == rest and len(rest) == 2
 
 
-def test_what_a_call_needs_is_what_such_calls_needed(tx):
+def test_what_a_call_needs_is_what_each_actor_s_calls_needed(tx):
     tx.now = NOON
-    asked = {"unit": "llm_standard", "calls": 10, "quantile": Decimal("0.9")}
-    assert calls_needed(tx, "m", **asked) is None
+    asked = {"unit": "llm_standard", "calls": 12, "quantile": Decimal("0.9")}
+    assert calls_needed(tx, "m", **asked) == {}
     old = [UsageEvent("llm_standard", 9000, NOON - timedelta(hours=1), model="m")]
     new = [
         UsageEvent("llm_standard", 100 + n, NOON, model="m", input_tokens=100, output_tokens=n) for n in range(1, 11)
     ]
     record(tx, 1, [*old, *new, UsageEvent("llm_batch", 7, NOON, model="m")])
-    assert calls_needed(tx, "m", **asked) == (9, 109)
-    assert calls_needed(tx, "m", **asked, input_known=1000) == (9, 1009)
-    assert calls_needed(tx, "m", **{**asked, "calls": 11, "quantile": Decimal(1)}) == (9000, 9000)
+    record(tx, 2, [UsageEvent("llm_standard", 5, NOON, model="m")] * 2, actor="bob")
+    assert calls_needed(tx, "m", **asked) == {"alice": (9, 109), "bob": (5, 5)}
+    assert calls_needed(tx, "m", **{**asked, "calls": 13, "quantile": Decimal(1)})["alice"] == (9000, 9000)
 
 
 def test_the_latest_calls_of_a_model_and_usage_of_an_entity_are_found_by_index(tx):

@@ -35,8 +35,6 @@ _NULL = "\\N"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = 3_600_000_000
-
-
 INTAKES = TypeAdapter(IntakeUsage)
 """Reads the command of an intake back from the journal."""
 
@@ -181,16 +179,29 @@ def fingerprint(texts: Iterable[str]) -> str:
     return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
-def sent(places: Sequence[int], lines: Sequence[UsageLine]) -> str:
-    """The fingerprint of checked lines as they were sent: without the prices and times that are filled in here."""
+def sent(lines: Sequence[UsageLine]) -> str:
+    """The fingerprint of all lines as they were sent: without the prices and times that are filled in here."""
     if not lines:
         return fingerprint(())
     each = _by_column(lines)
-    moments = [None if moment is None else (moment - _EPOCH) // _MICROSECOND for moment in each.used_at]
-    numbers = (list(places), moments, each.amount, *each[9:14])  # input_tokens to usd
-    texts = ("\0".join([text or "" for text in column]) for column in (*each[:4], *each[6:9], *each[14:]))
-    # No text is empty or holds NUL or a new line, which therefore part them.
+    numbers = (list(range(len(lines))), _moments(each.used_at), each.amount, *each[9:14])  # input_tokens to usd
+    texts = map(_joined, (*each[:4], *each[6:9], *each[14:]))
     return fingerprint(f"{column}\n" for column in (*numbers, *texts))
+
+
+def _moments(column: Sequence[Any]) -> list[Any]:
+    """As microseconds; what is no moment, and is refused for it, as it is."""
+    right = (isinstance(moment, datetime) and moment.tzinfo is not None for moment in column)
+    return [(moment - _EPOCH) // _MICROSECOND if good else moment for moment, good in zip(column, right, strict=True)]
+
+
+def _joined(column: tuple[Any, ...]) -> str:
+    """Texts parted by NUL, which none that is good holds, nor a new line; others as Python has them."""
+    if set(map(type, column)) <= {str, type(None)} and "" not in column:
+        joined = "\0".join([text or "" for text in column])
+        if joined.count("\0") == len(column) - 1 and "\n" not in joined:
+            return joined
+    return repr(column)
 
 
 def render(places: Sequence[int], lines: Sequence[UsageLine], prices: Sequence[Price]) -> Rendered:
@@ -363,7 +374,7 @@ def prepare(
     bad = {place for place, _ in refused}
     places = [place for place in range(len(lines)) if place not in bad]
     good = [lines[place] for place in places] if bad else lines
-    given = sent(places, good)
+    given = sent(lines)
     if any(line.used_at is None for line in good):
         good = [line if line.used_at is not None else line._replace(used_at=context.now) for line in good]
     prices = [price(line) if line.usd is None else Price(line.usd, line.price_source or "given") for line in good]
@@ -374,7 +385,7 @@ def prepare(
         places, good, prices = [places[n] for n in first], [good[n] for n in first], [prices[n] for n in first]
     taken = render(places, good, prices)
     return Intake(
-        IntakeUsage(given, len(first), taken.digest, taken.charges),
+        IntakeUsage(given, len(first), taken.digest, taken.charges, tuple(sorted(place for place, _ in refused))),
         taken.text,
         taken.hours,
         _events(good),

@@ -236,18 +236,19 @@ class IntakeCharge(NamedTuple):
 class IntakeUsage:
     """Take in many rows of usage at once: the rows stand beside the journal, which keeps their fingerprint and sums.
 
-    `given` is the SHA-256 of the lines that could be taken, as they were sent; `digest` is that of the rows that count,
-    priced and without the events that had counted before: so the same file sent again under its key is known by
-    `given`, and all else is gathered.
+    `given` is the SHA-256 of all lines as they were sent; `digest` is that of the rows that count, priced and without
+    the events that had counted before; `refused` are the places of the lines that could not be taken. So the same file
+    sent again under its key is known by `given`, and all else is gathered.
     """
 
     given: str
     rows: int
     digest: str
     charges: tuple[IntakeCharge, ...]
+    refused: tuple[int, ...] = ()
 
 
-INTAKE_GATHERED = ("rows", "digest", "charges")
+INTAKE_GATHERED = ("rows", "digest", "charges", "refused")
 """The fields of IntakeUsage that are facts of the moment and not what was asked for."""
 INTAKE_LINES_MAX = 50_000
 
@@ -297,6 +298,11 @@ class IntakeTooLong(Invalid):
 class UsageEventConflict(Refused):
     """{actor} reported {counted} {unit} for {counted_for} under the event {event!r} before, and now reports {given} for
     {given_for}; report it as it was, or give each use an event id of its own."""
+
+
+class LineLeftOut(Refused):
+    """This line was refused when its file was taken in under this key, and a key takes nothing in twice; send the lines
+    that were refused under a key of their own."""
 
 
 class StoreSizeInvalid(Invalid):

@@ -20,6 +20,7 @@ from scidex.metering.model import (
     EventRow,
     HourKey,
     HourRow,
+    IntakeUsage,
     Partition,
     StoreKey,
     StoreRow,
@@ -66,11 +67,8 @@ def _month_of(moment: datetime) -> datetime:
 
 
 def insert_usage(tx: Tx, rows: Mapping[UsageKey, UsageRow]) -> None:
-    """New rows, and what they add to the sums by the hour.
-
-    The sums are added to in the order of their keys; and whoever adds to the same sums has locked the same accounts
-    before, so nobody waits here in a circle.
-    """
+    """New rows, and what they add to the sums by the hour: in the order of their keys, and whoever adds to the same
+    sums has locked the same accounts before, so nobody waits here in a circle."""
     open_months(tx, [row.used_at for row in rows.values()])
     tx.execute(
         f"WITH given AS MATERIALIZED (SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::timestamptz[], %s::text[],"
@@ -182,8 +180,6 @@ _CANONICAL = (
     "line, created_at, amount, event, input_tokens, output_tokens, cached_tokens, cache_write_tokens, usd,"
     " entity_type, entity_id, actor, unit, model, provider, work_item, context, source, price_source, resource, tier"
 )
-
-
 _COPY_ROWS = f"COPY resource_usage ({_CANONICAL}, number, recorded_at) FROM STDIN"
 
 
@@ -298,24 +294,17 @@ def usage_totals(
     return [UsageTotal._make((*row[:2], *map(int, row[2:]))) for row in rows]
 
 
-def calls_needed(
-    tx: Tx, model: str, *, unit: str, calls: int, quantile: Decimal, input_known: int | None = None
-) -> tuple[int, int] | None:
-    """Output tokens, and tokens in all, with which that share of a model's latest calls would have got by.
-
-    With the input known its tokens and those of the output are the total. None where no call is known.
-    """
-    row = tx.execute(
-        "SELECT percentile_disc(%s) WITHIN GROUP (ORDER BY coalesce(output_tokens, amount)),"
+def calls_needed(tx: Tx, model: str, *, unit: str, calls: int, quantile: Decimal) -> dict[str, tuple[int, int]]:
+    """Output tokens, and tokens in all, with which that share of each actor's calls would have got by, of so many of a
+    model's latest calls."""
+    rows = tx.execute(
+        "SELECT actor, percentile_disc(%s) WITHIN GROUP (ORDER BY coalesce(output_tokens, amount)),"
         " percentile_disc(%s) WITHIN GROUP (ORDER BY amount)"
-        " FROM (SELECT output_tokens, amount FROM resource_usage WHERE model = %s AND unit = %s"
-        " ORDER BY created_at DESC LIMIT %s) AS latest",
+        " FROM (SELECT actor, output_tokens, amount FROM resource_usage WHERE model = %s AND unit = %s"
+        " ORDER BY created_at DESC LIMIT %s) AS latest GROUP BY actor",
         [float(quantile), float(quantile), model, unit, calls],
-    ).fetchone()
-    if row is None or row[0] is None:
-        return None
-    output, total = row
-    return output, total if input_known is None else input_known + output
+    )
+    return {actor: (output, total) for actor, output, total in rows}
 
 
 def find_partitions(tx: Tx) -> list[Partition]:
@@ -384,6 +373,12 @@ def check_intakes(tx: Tx) -> Iterator[str]:
     for number, actor, event, unit, kept, counted, found, amount in tx.execute(_MISCOUNTED):
         problem = f"counted {counted} {unit} under {kept} and its row has {amount} under {found}"
         yield f"journal {number}: the event {event!r} of {actor} {problem}"
+
+
+def find_intake(tx: Tx, number: int) -> IntakeUsage:
+    """The command of an intake."""
+    (command,) = tx.execute("SELECT command FROM journal WHERE number = %s", [number]).fetchone() or ("",)
+    return INTAKES.validate_json(command)
 
 
 def intake_events(tx: Tx) -> Iterator[tuple[EventKey, EventRow]]:

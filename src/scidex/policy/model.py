@@ -211,7 +211,10 @@ class Policy(BaseModel):
         description="LLM tokens reserved for a call without a bound while no call of its model is known, by tier",
     )
     estimate_calls: int = Field(
-        default=200, ge=1, le=10_000, description="latest calls of a model that estimates look at"
+        default=1_000, ge=1, le=10_000, description="latest calls of a model that estimates look at"
+    )
+    estimate_actors: int = Field(
+        default=3, ge=1, description="actors whose calls of a model must be known for others' estimates to follow them"
     )
     estimate_quantile: Decimal = Field(
         default=Decimal("0.95"), gt=0, le=1, description="share of those calls for which the estimate is enough"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from statistics import median_high
 from typing import Any, NamedTuple
 
 from scidex.core.db import Tx
@@ -12,11 +13,13 @@ from scidex.core.journal import Receipt, Request, perform, perform_one
 from scidex.entities import EntityKey
 from scidex.metering import (
     RESOURCE_OF,
+    LineLeftOut,
     Price,
     UsageEvent,
     UsageLine,
     bound_of,
     calls_needed,
+    find_intake,
     prepare_intake,
     price_of,
     tier_of,
@@ -69,7 +72,7 @@ def to_reserve(
     """The command, with what a call of this model is taken to need and the most that it can cost.
 
     LLM tokens among the amounts are the bound. Else input and most output tokens are; what is missing of them is what
-    such calls have needed so far, or where none is known the policy's first guess. Refuses: UnknownModel.
+    such calls have needed so far, or where few are known the policy's first guess. Refuses: UnknownModel.
     """
     vector = tuple(sorted(amounts.items()))
     tokens = sum(amount for unit, amount in vector if _is_llm(unit))
@@ -89,7 +92,9 @@ def to_reserve(
     if model is not None and tokens:
         output = estimate.max_output_tokens if estimate is not None else max_output_tokens
         bound = _bound(tx, current(tx)[0], model, provider, tokens, output)
-    return Reserve(entity, vector, seconds, usd, model, provider, work, max_output_tokens, estimate, bound)
+    return Reserve(
+        entity, vector, seconds, usd, model, provider, work, max_output_tokens, estimate, bound, input_tokens
+    )
 
 
 def _is_llm(unit: str) -> bool:
@@ -99,16 +104,19 @@ def _is_llm(unit: str) -> bool:
 def _estimate(
     tx: Tx, policy: Policy, model: str, unit: str, input_tokens: int | None, max_output_tokens: int | None
 ) -> Estimate:
-    needed = calls_needed(
-        tx,
-        model,
-        unit=unit,
-        calls=policy.estimate_calls,
-        quantile=policy.estimate_quantile,
-        input_known=input_tokens,
-    )
+    """What the actor's own calls of the model have needed; else the median of what those of others have, but no more
+    than the policy's first guess; and where few are known that guess: so nobody's reports make the estimates of others.
+    """
+    known = calls_needed(tx, model, unit=unit, calls=policy.estimate_calls, quantile=policy.estimate_quantile)
     first = policy.first_call_tokens[tier_of_unit(unit) or "standard"]
-    output, total = needed if needed is not None else (first, first + (input_tokens or 0))
+    if tx.actor in known:
+        output, total = known[tx.actor]
+    elif len(known) >= policy.estimate_actors:
+        output, total = (min(median_high(needed), first) for needed in zip(*known.values(), strict=True))
+    else:
+        output, total = first, first
+    if input_tokens is not None:
+        total = input_tokens + output
     if max_output_tokens is not None:
         # What is not output is input, and the output has a bound of its own.
         return Estimate(unit, max(total - output, 0) + max_output_tokens, max_output_tokens)
@@ -233,7 +241,8 @@ def charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent], key: str 
 class IntakeAnswer(NamedTuple):
     """What became of lines of usage, which are counted from 0: those refused with why, and those that counted before.
 
-    Under a repeated key nothing was done now, and every line that is not refused is repeated.
+    Under a repeated key nothing was done now: every line that was refused the first time is refused, the others are
+    repeated.
     """
 
     receipt: Receipt[Taken]
@@ -253,9 +262,9 @@ def intake_usage(tx: Tx, *, lines: Sequence[UsageLine], key: str | None = None) 
     if not receipt.repeated:
         write_intake(tx, number=receipt.number, prepared=prepared)
         return IntakeAnswer(receipt, prepared.refused, prepared.repeated)
-    refused = {place for place, _ in prepared.refused}
-    repeated = tuple(place for place in range(len(lines)) if place not in refused)
-    return IntakeAnswer(receipt, prepared.refused, repeated)
+    problems, left_out = dict(prepared.refused), find_intake(tx, receipt.number).refused
+    refused = tuple((place, problems.get(place) or LineLeftOut()) for place in left_out)
+    return IntakeAnswer(receipt, refused, tuple(sorted(set(range(len(lines))) - set(left_out))))
 
 
 def observe_stored(

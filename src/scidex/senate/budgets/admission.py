@@ -160,6 +160,8 @@ def _vector(command: Reserve) -> Amounts:
         amounts = (*amounts, (command.estimate.unit, command.estimate.tokens))
     if command.max_output_tokens is not None:
         check_amount(command.max_output_tokens, field="max_output_tokens")
+    if command.input_tokens is not None and command.input_tokens != 0:
+        check_amount(command.input_tokens, field="input_tokens")
     for unit, amount in amounts:
         if unit not in RESOURCE_OF:
             reason = f"{unit_named(unit).name} is no resource that is metered"

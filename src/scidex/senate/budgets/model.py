@@ -164,7 +164,7 @@ class Reserve:
     """Set a vector of resources of an artifact aside, in parts, for at most `seconds`.
 
     `usd` and `max_output_tokens` are bounds that the caller states; without them `bound` and `estimate`, which the
-    action gathers, take their place.
+    action gathers, take their place. `input_tokens` is what the caller said of the call, and has been reckoned with.
     """
 
     entity: EntityKey
@@ -177,6 +177,7 @@ class Reserve:
     max_output_tokens: int | None = None
     estimate: Estimate | None = None
     bound: int | None = None
+    input_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
