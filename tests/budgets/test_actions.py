@@ -10,6 +10,7 @@ from tests.conftest import DAWN
 
 from scidex import ledger
 from scidex.actors import RoleNeeded, UnknownActor
+from scidex.core.db import TextInvalid
 from scidex.core.journal import KeyReused, Request, perform_one
 from scidex.core.names import NameInvalid
 from scidex.core.units import (
@@ -559,6 +560,19 @@ def test_sums_beyond_the_largest_amount_are_refused_where_they_are_passed(office
     assert usage_totals(office.tx)[0].usd == 10 * MAX_AMOUNT
     with pytest.raises(budgets.DailyCapReached):
         office.reserve()
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\\u0000b", "\ud800"])
+def test_a_text_that_the_database_cannot_keep_is_refused_by_name(office, text):
+    office.grant(llm_standard=1000)
+    held = office.reserve()
+    for field in ("model", "work", "context", "event", "source"):
+        with pytest.raises(TextInvalid):
+            office.charge(office.used(1, **{field: text}))
+        with pytest.raises(TextInvalid):
+            office.settle(held.reservation, office.used(1, **{field: text}))
+    with pytest.raises(TextInvalid):
+        office.reserve(work=text)
 
 
 def test_only_who_is_registered_reserves(office):

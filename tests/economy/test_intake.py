@@ -137,7 +137,7 @@ def test_a_file_whose_bad_lines_became_right_is_known_under_its_key_and_they_und
     ]  # fmt: skip
     rest = office.intake([lines[1], lines[3]], actor="alice", key="file, the rest")
     assert (rest.refused, budget(office)["llm_standard"].spent, budget(office, new)["llm_standard"].spent) == ((), 8, 2)
-    for odd in ("", "a\0b", "a\n", None, 7, 1.5):
+    for odd in ("", "a\0b", "a\n", "\ud800", None, 7, 1.5):
         key = f"odd {odd!r}".replace("\\", "")
         bad = [line(1), line(1, model=odd), line(1, entity_id=odd), line(odd), line(1, used_at=odd)]
         keyed = [office.intake(bad, actor="alice", key=key) for _ in range(2)]

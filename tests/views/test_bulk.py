@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scidex.actors import RegisterActor
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.journal import Request
@@ -96,6 +97,18 @@ def test_a_line_is_of_who_sends_the_batch(economy: Economy) -> None:
     (answer,) = Bulk(economy, "operator").carry_out([Given(1, PAY[:-1] + b', "actor": "alice"}')])
     assert answer.refusal is not None
     assert answer.refusal.code == "actor_differs"
+
+
+def test_the_key_of_a_line_is_not_one_that_somebody_chooses(economy: Economy) -> None:
+    """Found in review: line 1 of a batch under "k" did not happen where "k#1" had been used, by the same actor."""
+    issue = Issue(wallet_of("operator"), 10**7, "r")
+    economy.perform_all([Request(RegisterActor("x"), "operator"), Request(issue, "operator", "endowment")])
+    own = b', "idempotency_key": "k#1"}'
+    assert [each.status for each in Bulk(economy, "operator").carry_out([Given(1, PAY[:-1] + own)])] == ["done"]
+    batch = [Given(1, PAY), Given(2, PAY)]
+    for status in ("done", "repeated"):
+        assert [each.status for each in Bulk(economy, "operator", "k").carry_out(batch)] == [status] * 2
+    assert [each.status for each in Bulk(economy, "operator", "k#1").carry_out(batch)] == ["done"] * 2
 
 
 def test_a_page_of_events_ends_with_a_command() -> None:

@@ -176,7 +176,8 @@ class Rendered:
 
 def fingerprint(texts: Iterable[str]) -> str:
     """SHA-256 of texts that follow each other, in hexadecimal."""
-    return hashlib.sha256("".join(texts).encode()).hexdigest()
+    # Half of a surrogate pair is no text: its line is refused for it, and counts in the fingerprint all the same.
+    return hashlib.sha256("".join(texts).encode(errors="surrogatepass")).hexdigest()
 
 
 def sent(lines: Sequence[UsageLine]) -> str:

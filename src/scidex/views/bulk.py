@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -82,8 +83,8 @@ def check_key(key: str | None) -> str | None:
 
 
 def key_of(key: str | None, line: int) -> str | None:
-    """The key of a line that has none of its own, if all of them have one."""
-    return None if key is None else f"{key}#{line}"
+    """The key of a line that has none of its own, if all of them have one: such as nobody chooses for a command."""
+    return None if key is None else f"batch {hashlib.sha256(key.encode()).hexdigest()[:32]} {line}"
 
 
 def chunks(given: Iterable[Given], size: int) -> Iterator[list[Given]]:
