@@ -23,6 +23,7 @@ SLICES = (
     "scidex.ledger",
     "scidex.metering",
     "scidex.exchange.markets",
+    "scidex.exchange.settlement",
     "scidex.exchange.bounties",
     "scidex.exchange.earnings",
     "scidex.exchange.resource_allocator",

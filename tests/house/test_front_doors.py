@@ -14,6 +14,9 @@ MORE_FILES = {
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
     # and a position, which quotes, orders and rehearsals share.
     "scidex.exchange.markets": {"lmsr", "fills"},
+    # evidence, what a settlement may stand on; refusals beside the model; standing, what holds now and who may judge it,
+    # which every rule asks first; payouts, where the tokens go.
+    "scidex.exchange.settlement": {"evidence", "refusals", "standing", "payouts"},
     # tiers, what a model's tier is; pricebook, the only one that knows the price package; intake, many lines by column.
     "scidex.metering": {"tiers", "pricebook", "intake"},
     # refusals beside the model; work, how a bounty is worked for; draws, how compute draws on it.

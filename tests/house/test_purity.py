@@ -22,6 +22,9 @@ PURE_FILES = {
     "intake",
     "work",
     "draws",
+    "evidence",
+    "standing",
+    "payouts",
 }
 PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")}
 PURE_NAMES = {("scidex.core.clock", "microseconds")}

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.settlement.commands import commands_on
 
 from scidex import lab, ledger
 from scidex.actors import RegisterActor
@@ -185,10 +186,14 @@ earning_commands = st.one_of(
     st.builds(earnings.RetractOutput, outputs, st.just("r")),
 )
 
+settlement_commands = commands_on(("m1", "m2", "m4", "m4", "m4"), ("yes", "no", "a"))
+
 commands = st.one_of(
     earning_commands,
     budget_commands,
     budget_commands,
+    settlement_commands,
+    settlement_commands,
     st.builds(ledger.Transfer, st.lists(legs, max_size=3).map(tuple), st.just("t")),
     st.builds(ledger.Issue, accounts, amounts, st.just("i")),
     st.builds(ledger.Retire, accounts, amounts, st.just("r")),
@@ -197,7 +202,7 @@ commands = st.one_of(
     st.builds(ledger.VoidHold, holds),
     st.builds(ledger.ExpireHold, holds),
     st.builds(RegisterActor, st.sampled_from((*ACTORS, "system", "")), st.sampled_from(("agent", "cat")), st.sampled_from(
-        ((), ("resolver",), ("king",))
+        ((), ("resolver",), ("reviewer",), ("king",))
     )),
     st.builds(RegisterEntity, st.just("gap"), st.sampled_from(("a1", "a2", "a3")), st.just("title")),
     st.builds(
@@ -244,7 +249,7 @@ steps = st.lists(
             min_size=1,
             max_size=8,
         ),
-        st.one_of(st.integers(0, 20), st.integers(0, 20), st.sampled_from((86_000, 700_000))),
+        st.one_of(st.integers(0, 20), st.integers(0, 20), st.sampled_from((86_000, 300_000, 700_000))),
     ),
     min_size=1,
     max_size=25,
@@ -254,7 +259,7 @@ steps = st.lists(
 def opening() -> list[Request]:
     """Something for the random commands to work on."""
     issued = [
-        *(ledger.Issue(wallet_of(name), 100 * T, "endowment") for name in ("operator", "alice", "bob")),
+        *(ledger.Issue(wallet_of(name), 100 * T, "endowment") for name in ("operator", "alice", "bob", "carol")),
         ledger.Issue(AccountKey("pool:main", "pool", "llm_standard"), 5000, "cycle"),
         ledger.Issue(AccountKey("pool:main", "pool", "cpu_seconds"), 5000, "cycle"),
         ledger.Issue(AccountKey("pool:main", "pool", "api_calls"), 50, "cycle"),
@@ -262,7 +267,8 @@ def opening() -> list[Request]:
     ]
     granted = (("api_calls", 10), ("cpu_seconds", 1000), ("llm_standard", 1000))
     return [
-        *(Request(RegisterActor(name), "operator") for name in ("alice", "bob", "carol")),
+        *(Request(RegisterActor(name), "operator") for name in ("alice", "bob")),
+        Request(RegisterActor("carol", "person", ("resolver", "reviewer")), "operator"),
         *(Request(command, "operator") for command in issued),
         *(Request(RegisterEntity(*artifact, "title"), "alice") for artifact in ARTIFACTS[:3]),
         *(Request(RegisterEntity(*work, "title"), by) for work, by in zip(WORKS, ("bob", "bob", "carol"), strict=True)),
@@ -272,6 +278,9 @@ def opening() -> list[Request]:
         ),
         Request(markets.OpenMarket("m1", ARTIFACTS[0], "?", ("yes", "no"), 20 * T), "operator"),
         Request(markets.OpenMarket("m2", ARTIFACTS[1], "?", ("a", "b", "c"), 5 * T), "operator"),
+        Request(markets.OpenMarket("m4", ARTIFACTS[2], "?", ("yes", "no", "a"), 10 * T), "operator"),
+        Request(markets.Order("m4", "yes", "buy", 9 * T), "bob"),
+        Request(markets.CloseMarket("m4"), "carol"),
         *(Request(budgets.SetBudget(artifact, "main", granted), "operator") for artifact in ARTIFACTS[:2]),
     ]
 

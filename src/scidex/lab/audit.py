@@ -13,7 +13,7 @@ from scidex.core.db import Tx
 from scidex.core.journal import BINDINGS, Entry
 from scidex.core.machine import Table
 from scidex.core.seal import check_chain
-from scidex.exchange import bounties, earnings, markets, resource_allocator
+from scidex.exchange import bounties, earnings, markets, resource_allocator, settlement
 from scidex.lab.model import Finding
 from scidex.lab.world import TABLES, World
 from scidex.ledger import ACCOUNTS, BUDGET, HOLDS, AccountKey, issuance_of, sums_by_unit
@@ -22,7 +22,7 @@ from scidex.senate import budgets
 
 Tables = dict[Table[Any, Any], dict[Any, Any]]
 """Rows by table and key."""
-CHECKS = ("ledger", "holds", "markets", "bounties", "earnings", "usage", "chain", "journal", "tables")
+CHECKS = ("ledger", "holds", "markets", "settlements", "bounties", "earnings", "usage", "chain", "journal", "tables")
 """In the order in which they run: invariants on the tables alone, the sealed chain, then the replay."""
 
 _JOURNAL = "SELECT number, at, actor, key, kind, policy, command, receipt FROM journal ORDER BY number"
@@ -92,6 +92,32 @@ def check_markets(tables: Tables) -> Iterator[Finding]:
             yield Finding("markets", row, f"its prices sum to {sum(market.prices)} parts of 10^-12")
         if tuple(held.get(name, [0] * len(market.shares))) != market.shares:
             yield Finding("markets", row, "its outstanding shares are not those of its positions")
+
+
+def check_settlements(tables: Tables) -> Iterator[Finding]:
+    """Bonds and what is held back lie in their accounts, to the part and for nobody else; a settled market has paid out
+    what it was owed by no more and no less than its parties were paid."""
+    bonds: Counter[str] = Counter()
+    for case in tables[settlement.CASES].values():
+        if case.how is None:
+            bonds[case.market] += case.bond * (1 if case.disputer is None else 2)
+    withheld: Counter[str] = Counter()
+    owed: Counter[str] = Counter()
+    for portion in tables[settlement.PORTIONS].values():
+        withheld[portion.market] += portion.withheld
+        owed[portion.market] += portion.due - portion.paid
+    for name, found in tables[settlement.SETTLEMENTS].items():
+        row = f"settlement {name}"
+        for what, key, recorded, summed in (
+            ("bonds", settlement.bonds_of(name), found.bonds, bonds[name]),
+            ("withheld", settlement.withheld_of(name), found.withheld, withheld[name]),
+        ):
+            account = tables[ACCOUNTS].get(key)
+            balance = account.balance if account else 0
+            if not balance == recorded == summed:
+                yield Finding("settlements", row, f"has {what} of {recorded}, {balance} there and {summed} by its rows")
+        if owed[name]:
+            yield Finding("settlements", row, f"its parties were paid {-owed[name]} more than they are due together")
 
 
 def check_bounties(tables: Tables) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from scidex.core.errors import Refusal
 from scidex.core.journal import BINDINGS, Entry, KeyReused, Receipt
 from scidex.core.machine import Context, State, Table, decide, kind_named, kind_of
 from scidex.entities import ENTITIES
-from scidex.exchange import bounties, earnings, markets, resource_allocator
+from scidex.exchange import bounties, earnings, markets, resource_allocator, settlement
 from scidex.ledger import ACCOUNTS, HOLDS, TRANSFERS
 from scidex.metering import EVENTS, STORES, USAGE
 from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
@@ -35,6 +35,10 @@ TABLES: tuple[Table[Any, Any], ...] = (
     earnings.LINES,
     earnings.EMISSION,
     earnings.PERIODS,
+    settlement.SETTLEMENTS,
+    settlement.CASES,
+    settlement.STAGES,
+    settlement.PORTIONS,
     HOLDS,
     budgets.RESERVATIONS,
     ENTITIES,

@@ -56,6 +56,48 @@ class Policy(BaseModel):
     void_window_s: int = Field(
         default=86_400, ge=1, description="seconds before the close whose mean price a void market pays"
     )
+    settlement_bond_min: Decimal = Field(
+        default=Decimal(10),
+        ge=Decimal("0.000001"),
+        le=10**6,
+        description="smallest bond of a proposal or a dispute, in tokens",
+    )
+    settlement_bond_share: Decimal = Field(
+        default=Decimal("0.01"), ge=0, le=1, description="share of a market's largest payout that a bond is at least"
+    )
+    settlement_winner_share: Decimal = Field(
+        default=Decimal("0.5"),
+        ge=0,
+        le=1,
+        description="share of a lost bond that goes to the side that was right; the treasury pool has the rest",
+    )
+    settlement_dispute_s: int = Field(
+        default=259_200, ge=1, le=10**8, description="seconds in which a proposed resolution may be disputed"
+    )
+    settlement_decide_s: int = Field(
+        default=604_800, ge=1, le=10**8, description="seconds in which a dispute has to be decided before it lapses"
+    )
+    settlement_deadline_s: int = Field(
+        default=2_592_000,
+        ge=1,
+        le=10**8,
+        description="seconds after the end of trading in which a resolution may be proposed; then the market is void",
+    )
+    settlement_closes_early: bool = Field(
+        default=False, description="whether a proposal ends the trading of a market that is open"
+    )
+    settlement_withheld: Decimal = Field(
+        default=Decimal("0.1"), ge=0, le=1, description="share of each payout held back while an appeal is possible"
+    )
+    settlement_appeal_s: int = Field(
+        default=7_776_000, ge=1, le=10**8, description="seconds after a settlement in which another may be proposed"
+    )
+    settlement_versions_max: int = Field(
+        default=3, ge=1, le=100, description="how often a market may be settled, the first time included"
+    )
+    settlement_evidence_max: int = Field(
+        default=10, ge=1, le=100, description="most pieces of evidence of a proposal, a dispute or a stage"
+    )
     hold_longest_s: int = Field(default=2_592_000, ge=1, description="longest life of a hold, in seconds")
     bounty_longest_s: int = Field(default=31_536_000, ge=1, description="longest life of a bounty, in seconds")
     bounty_draw_share: Decimal = Field(
