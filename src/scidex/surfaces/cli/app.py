@@ -33,6 +33,7 @@ TOPICS = {
     "audit": Topic("system", "Check every invariant, and every table against the journal run again.", True),
     "markets": Topic("markets", "Markets on artifacts: quote, trade, settle."),
     "bounties": Topic("bounties", "Tokens in escrow for progress on an artifact."),
+    "earnings": Topic("earnings", "What verified output was rewarded with: record, verify, retract."),
     "budgets": Topic("budgets", "What capital claims, and how a pool is shared."),
     "limits": Topic("reservations", "Caps that all must hold: of the fleet, an actor, a provider, an artifact."),
     "reserve": Topic("reservations", "Set resources of an artifact's budget aside: all of it, or nothing.", True),

@@ -29,8 +29,8 @@ WRAPPED = 20
 
 TOKENS = {
     "average_price", "awarded", "base", "bounty_tokens", "budget", "capital_at_risk", "claim", "cost", "demand",
-    "drawn", "liquidity",
-    "maker_result", "paid", "payout", "payouts", "returned", "subsidy",
+    "clawed", "drawn", "earned", "left", "liquidity", "maker_result", "minted", "netted", "owed", "paid", "payout",
+    "payouts", "returned", "revoked", "royalties_in", "royalties_out", "subsidy", "supply",
 }  # fmt: skip
 """Fields whose amounts are tokens, whatever the view."""
 UNIT = {
@@ -48,6 +48,7 @@ COLUMNS: dict[str, str] = {
     "BudgetView": "rank artifact price demand bounty_tokens budget market",
     "BudgetEventView": "number at sort scope subject unit amount cap note",
     "CycleView": "pool unit cycle at amount granted claims theta",
+    "EmissionView": "starts_at ends_at supply minted revoked left",
     "EntityView": "entity_type entity_id title proposer registered_at",
     "EnvelopeLine": "unit granted reserved spent available debt",
     "EnvelopeView": "artifact pool budgets priority_score version updated_at used_at",
@@ -62,6 +63,7 @@ COLUMNS: dict[str, str] = {
     "UsageHourView": "hour artifact actor unit model amount calls input_tokens output_tokens usd usd_unknown",
     "UsageView": "used_at artifact actor unit amount model input_tokens output_tokens usd reservation event source",
     "WorkView": "output_type output_id submitter submitted_at state awarded judged_by note",
+    "RewardView": "kind number at reviewer quality amount revoked_at",
     "TradeView": "trade at actor side outcome shares redeemed paid prices",
 }
 """What a list shows of each view; its JSON has every field."""
@@ -73,6 +75,7 @@ CONTINUED = {
     "BudgetEventView": "--before",
     "BudgetView": "--offset",
     "CycleView": "--before",
+    "EmissionView": "--offset",
     "EntryView": "--before",
     "PaymentView": "--offset",
     "ReservationView": "--offset",

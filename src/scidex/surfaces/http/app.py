@@ -16,6 +16,7 @@ from scidex.surfaces.http import (
     batch,
     bounties,
     budgets,
+    earnings,
     exports,
     ledger,
     markets,
@@ -48,7 +49,11 @@ must ask. 404: it names what is not there. 409: ask again after a change. 402: a
 """
 TAGS = [
     {"name": "markets", "description": "prices, orders, positions, and how markets open and end"},
-    {"name": "bounties", "description": "tokens in escrow for progress on an artifact"},
+    {
+        "name": "bounties",
+        "description": "tokens in escrow for progress on an artifact, claimed, worked for, awarded",
+    },
+    {"name": "earnings", "description": "rewards of verified output, royalties, periods of emission"},
     {"name": "budgets", "description": "what capital claims, how pools are shared, what is reserved, under which caps"},
     {"name": "usage", "description": "what was used, its sums by the hour, what models cost"},
     {"name": "ledger", "description": "accounts, transfers, holds, issue and retirement"},
@@ -93,7 +98,7 @@ def create_app(economy: Economy) -> FastAPI:
     app.state.economy, app.state.known = economy, Known()
     add_handlers(app)
     app.add_middleware(Edge)
-    for topic in (markets, bounties, budgets, reservations, usage, ledger, exports, batch, registry, system):
+    for topic in (markets, bounties, earnings, budgets, reservations, usage, ledger, exports, batch, registry, system):
         app.include_router(topic.router)
     app.openapi = _description_of(app)  # type: ignore[method-assign]
     return app
