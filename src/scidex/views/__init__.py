@@ -4,6 +4,7 @@ Amounts leave as numbers of whole units (12.5 tokens), prices as numbers between
 exact, because no balance exceeds what a double carries to its last part.
 """
 
+from scidex.views import settlement
 from scidex.views.asks import (
     Amount,
     Ask,
@@ -379,6 +380,7 @@ __all__ = [
     "reserved_receipt",
     "retracted_done",
     "settled_receipt",
+    "settlement",
     "spending_receipt",
     "tokens",
     "trade_view",

@@ -28,9 +28,10 @@ WRAPPED = 20
 """Least width of a column whose texts wrap; what is shorter never does, because half a number is another number."""
 
 TOKENS = {
-    "average_price", "awarded", "base", "bounty_tokens", "budget", "capital_at_risk", "claim", "cost", "demand",
-    "clawed", "drawn", "earned", "left", "liquidity", "maker_result", "minted", "netted", "owed", "paid", "payout",
-    "payouts", "returned", "revoked", "royalties_in", "royalties_out", "subsidy", "supply",
+    "average_price", "awarded", "base", "bond", "bonds", "bounty_tokens", "budget", "capital_at_risk", "claim",
+    "clawed", "cost", "demand", "drawn", "due", "earned", "left", "liquidity", "maker_result", "minted",
+    "netted", "owed", "paid", "payout", "payouts", "returned", "revoked", "royalties_in", "royalties_out",
+    "short", "subsidy", "supply", "taken_back", "withheld",
 }  # fmt: skip
 """Fields whose amounts are tokens, whatever the view."""
 UNIT = {
@@ -47,6 +48,7 @@ COLUMNS: dict[str, str] = {
     "BountyView": "bounty artifact funder amount remaining state claimant expires_at purpose",
     "BudgetView": "rank artifact price demand bounty_tokens budget market",
     "BudgetEventView": "number at sort scope subject unit amount cap note",
+    "CaseView": "case proposer ruling outcome evidence disputer counter_ruling counter_outcome counter_evidence how",
     "CycleView": "pool unit cycle at amount granted claims theta",
     "EmissionView": "starts_at ends_at supply minted revoked left",
     "EntityView": "entity_type entity_id title proposer registered_at",
@@ -58,12 +60,15 @@ COLUMNS: dict[str, str] = {
     "LimitView": "scope subject unit window cap used held resets_at",
     "MarketView": "market artifact state prices liquidity capital_at_risk trades closes_at",
     "PaymentView": "number at sort subject paid_to amount",
+    "PortionView": "party due paid short withheld",
     "PositionView": "market actor shares cost paid capital_at_risk payout",
     "ReservationView": "reservation artifact actor amounts usd model work expires_at",
     "UsageHourView": "hour artifact actor unit model amount calls input_tokens output_tokens usd usd_unknown",
     "UsageView": "used_at artifact actor unit amount model input_tokens output_tokens usd reservation event source",
     "WorkView": "output_type output_id submitter submitted_at state awarded judged_by note",
     "RewardView": "kind number at reviewer quality amount revoked_at",
+    "SettlementLine": "market state version case due_at bonds withheld",
+    "StageView": "stage actor evidence recorded_at",
     "TradeView": "trade at actor side outcome shares redeemed paid prices",
 }
 """What a list shows of each view; its JSON has every field."""

@@ -22,6 +22,7 @@ from scidex.surfaces.http import (
     markets,
     registry,
     reservations,
+    settlement,
     system,
     usage,
 )
@@ -98,7 +99,20 @@ def create_app(economy: Economy) -> FastAPI:
     app.state.economy, app.state.known = economy, Known()
     add_handlers(app)
     app.add_middleware(Edge)
-    for topic in (markets, bounties, earnings, budgets, reservations, usage, ledger, exports, batch, registry, system):
+    for topic in (
+        markets,
+        settlement,
+        bounties,
+        earnings,
+        budgets,
+        reservations,
+        usage,
+        ledger,
+        exports,
+        batch,
+        registry,
+        system,
+    ):
         app.include_router(topic.router)
     app.openapi = _description_of(app)  # type: ignore[method-assign]
     return app
