@@ -26,7 +26,7 @@ def send(amount, to="bob", key=None, actor="alice"):
 
 
 def play(town, *requests):
-    return perform(town.tx, requests, *current(town.tx))
+    return perform(town.tx, requests)
 
 
 def words(answers):
@@ -141,10 +141,10 @@ def test_a_thousand_bids_take_as_many_statements_as_one_and_an_append_per_chunk(
     town.actor("alice"), town.market("m")
     bid = Request(Order("m", "yes", "buy", spend=1000), "alice")
     play(town, bid)
-    # Lock market, position, accounts, draw numbers; update the four, insert trades, movements and journal rows.
-    assert count_statements(town, bid) == 10
+    # Lock market, read its book and position, lock accounts, draw numbers; update the four, insert trades, movements and journal rows.
+    assert count_statements(town, bid) == 11
     chunks = 1000 // journal._CHUNK
-    assert count_statements(town, *[bid] * 1000) == 10 + 3 * (chunks - 1)
+    assert count_statements(town, *[bid] * 1000) == 11 + 3 * (chunks - 1)
 
 
 def test_a_dry_run_answers_and_leaves_nothing(economy):

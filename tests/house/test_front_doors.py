@@ -12,8 +12,9 @@ from tests.house.source import SLICES, Import, Module, Tree, exported, plant, sl
 FIVE_FILES = {"__init__", "model", "rules", "store", "actions"}
 MORE_FILES = {
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
-    # and a position, which quotes, orders and rehearsals share.
-    "scidex.exchange.markets": {"lmsr", "fills"},
+    # and a position, which quotes, orders and rehearsals share. exact and maker: the curve's arithmetic in many digits;
+    # book, an order's way past resting orders and maker; resting, trading, limits: the rules of orders; refusals.
+    "scidex.exchange.markets": {"lmsr", "fills", "exact", "maker", "book", "resting", "trading", "limits", "refusals"},
     # evidence, what a settlement may stand on; refusals beside the model; standing, what holds now and who may judge it,
     # which every rule asks first; payouts, where the tokens go.
     "scidex.exchange.settlement": {"evidence", "refusals", "standing", "payouts"},

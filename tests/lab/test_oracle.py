@@ -22,7 +22,6 @@ from scidex.exchange.markets import lmsr
 from scidex.lab.audit import compare_tables, read_tables
 from scidex.ledger import AccountKey, Leg, wallet_of
 from scidex.metering import IntakeCharge, IntakeUsage, Price, UsageEvent
-from scidex.policy import current
 from scidex.senate import budgets
 
 T = 1_000_000
@@ -187,6 +186,16 @@ earning_commands = st.one_of(
 )
 
 settlement_commands = commands_on(("m1", "m2", "m4", "m4", "m4"), ("yes", "no", "a"))
+resting = numbers.map(lambda n: f"o{n}")
+limit_orders = st.builds(
+    markets.LimitOrder,
+    st.sampled_from(MARKETS[:2]),
+    st.sampled_from(("yes", "no", "a", "b", "c")),
+    st.sampled_from(("buy", "buy", "sell")),
+    st.integers(1, 30 * T),
+    st.integers(ONE // 5, ONE // 5 * 4),
+    st.sampled_from((None, None, DAWN, DAWN + timedelta(hours=4))),
+)
 
 commands = st.one_of(
     earning_commands,
@@ -222,7 +231,13 @@ commands = st.one_of(
         maybe_amounts,
         maybe_amounts,
         prices,
+        st.one_of(st.none(), st.none(), prices),
     ),
+    limit_orders,
+    limit_orders,
+    st.builds(markets.CancelOrder, st.sampled_from(MARKETS[:2]), resting),
+    st.builds(markets.ExpireOrder, st.sampled_from(MARKETS[:2]), resting),
+    st.builds(markets.ChangeLiquidity, st.sampled_from(MARKETS), st.one_of(amounts, st.integers(T, 40 * T))),
     st.builds(markets.CloseMarket, st.sampled_from(MARKETS)),
     st.builds(markets.ResolveMarket, st.sampled_from(MARKETS), st.sampled_from(("yes", "a", "zz"))),
     st.builds(markets.VoidMarket, st.sampled_from(MARKETS)),
@@ -296,7 +311,7 @@ class Pair:
             assert self.world.replay(Entry(*row)) is None
 
     def play(self, batch: list[Request]) -> list[object]:
-        answers = perform(self.tx, batch, *current(self.tx))
+        answers = perform(self.tx, batch)
         for request, answer in zip(batch, answers, strict=True):
             number = None if isinstance(answer, Refusal) else answer.number
             try:
@@ -309,13 +324,13 @@ class Pair:
         return answers
 
 
-MAKERS = {ledger.PlaceHold: "h", bounties.OfferBounty: "b", budgets.Reserve: "r"}
+MAKERS = {ledger.PlaceHold: "h", bounties.OfferBounty: "b", budgets.Reserve: "r", markets.LimitOrder: "o"}
 
 
 def renamed(command: object, made: dict[str, list[int]]) -> object:
-    """Holds, bounties and reservations are named by journal numbers, which random commands cannot guess: the n-th
+    """Holds, bounties, reservations and resting orders are named by journal numbers, which random commands cannot guess: the n-th
     stands for one."""
-    for field, letter in (("hold", "h"), ("bounty", "b"), ("reservation", "r")):
+    for field, letter in (("hold", "h"), ("bounty", "b"), ("reservation", "r"), ("order", "o")):
         name = getattr(command, field, None)
         if isinstance(name, str) and name[1:].isdigit() and (numbers := made[letter]):
             return type(command)(**{**_fields(command), field: f"{letter}{numbers[int(name[1:]) % len(numbers)]}"})

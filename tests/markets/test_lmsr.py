@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath.ctx_mp import MPContext
 
-from scidex.exchange.markets import exact, lmsr
+from scidex.exchange.markets import exact, lmsr, maker
 
 mp = MPContext()
 mp.dps = 80
@@ -403,7 +403,7 @@ def test_the_callers_decimal_context_changes_no_answer() -> None:
         context.traps = dict.fromkeys(context.traps, True)
         assert lmsr.charge(*arguments) == answer
         assert lmsr.offsets_for((1, 10**12 - 1)) == (-27631021115928548, -1000)
-        assert lmsr.maker_result((7 * 10**14, 0), 10**15, (0, 0), 1) > 0
+        assert maker.maker_result((7 * 10**14, 0), 10**15, (0, 0), 1) > 0
 
 
 def count_decisions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -566,7 +566,7 @@ def test_the_makers_result_is_the_identity_plus_the_rounding(
     b, offsets = start
     q, taken = trade(b, offsets, orders)
     for outcome in range(len(q)):
-        identity = lmsr.maker_result(q, b, offsets, outcome)
+        identity = maker.maker_result(q, b, offsets, outcome)
         last_bit = math.ulp(identity)
         assert identity - last_bit <= taken - q[outcome] <= identity + len(orders) + last_bit
         assert identity >= -lmsr.subsidy(b, offsets)

@@ -110,7 +110,7 @@ def bind_policy(source: PolicySource) -> None:
     _policy_source[:] = [source]
 
 
-def perform(tx: Tx, requests: Sequence[Request], *unused: Any) -> list[Receipt[Any] | Refusal]:
+def perform(tx: Tx, requests: Sequence[Request]) -> list[Receipt[Any] | Refusal]:
     """Carry out a batch in the open transaction: one answer per request, in order.
 
     The same actor and key with the same command returns the first receipt. Refuses, each request alone: KeyReused,
@@ -163,10 +163,14 @@ def _asked(request: Request) -> _Asked:
     return _Asked(request, kind, body, None)
 
 
-def _one_pass(tx: Tx, batch: Sequence[_Asked]) -> list[Receipt[Any] | Refusal]:
-    """Load, decide and store the batch, or as much of it as what was loaded allows: at least one command."""
+def _one_pass(tx: Tx, batch: Sequence[_Asked], *, thorough: bool = False) -> list[Receipt[Any] | Refusal]:
+    """Load, decide and store the batch, or as much of it as what was loaded allows: at least one command.
+
+    Where the first command needs a row that its kind seldom touches, all is loaded again, thoroughly. Locks are then
+    taken out of order, for which PostgreSQL may ask to repeat the work.
+    """
     policy_asked = _policy_source[0](tx)
-    state, numbers, known = _load(tx, batch)
+    state, numbers, known = _load(tx, batch, thorough)
     policy, version = policy_asked()
     now = tx.now
     answers: list[Receipt[Any] | Refusal] = []
@@ -188,9 +192,11 @@ def _one_pass(tx: Tx, batch: Sequence[_Asked]) -> list[Receipt[Any] | Refusal]:
             answers.append(refused)
             continue
         except NotLoaded:
-            if not answers:
+            if answers:
+                break
+            if thorough:
                 raise
-            break
+            return _one_pass(tx, batch, thorough=True)
         entry = Entry(number, now, actor, key, kind.name, version, body, kind.encode_result(result))
         entries.append(entry)
         if key is not None:
@@ -205,7 +211,7 @@ def _one_pass(tx: Tx, batch: Sequence[_Asked]) -> list[Receipt[Any] | Refusal]:
     return answers
 
 
-def perform_one(tx: Tx, request: Request, *unused: Any) -> Receipt[Any]:
+def perform_one(tx: Tx, request: Request) -> Receipt[Any]:
     """A batch of one; its refusal is raised."""
     (answer,) = perform(tx, [request])
     if isinstance(answer, Refusal):
@@ -238,12 +244,12 @@ Numbers = list[int]
 Known = dict[tuple[str, str | None], Entry]
 
 
-def _load(tx: Tx, batch: Sequence[_Asked]) -> tuple[State, Numbers, Known]:
+def _load(tx: Tx, batch: Sequence[_Asked], thorough: bool) -> tuple[State, Numbers, Known]:
     """Lock and load what the batch touches, then draw its numbers and look up its keys.
 
     Tables follow each other in one round trip until one cannot say its keys before the rows of an earlier one are here.
     """
-    state = State(complete=False)
+    state = State(complete=False, thorough=thorough)
     by_kind: dict[Kind[Any, Any], list[Request]] = {}
     for asked in batch:
         if asked.kind is not None:

@@ -93,11 +93,13 @@ class State:
     """Rows by table and key, with an undo log so that a refused command leaves no trace.
 
     A complete state holds the whole world. An incomplete one holds what was loaded, and reading anything else raises
-    NotLoaded: it is not a missing row.
+    NotLoaded: it is not a missing row. While a `thorough` one is loaded, commands name every row that they could touch,
+    and not only those that they mostly do.
     """
 
-    def __init__(self, *, complete: bool) -> None:
+    def __init__(self, *, complete: bool, thorough: bool = True) -> None:
         self._complete = complete
+        self.thorough = thorough
         self._tables: dict[Table[Any, Any], _Rows] = {}
         self._undo: list[tuple[Table[Any, Any], Any, Any, bool]] = []
 

@@ -24,6 +24,7 @@ from scidex.economy.batcher import Batcher
 from scidex.economy.spend import Spend, Terms
 from scidex.entities import EntityKey
 from scidex.exchange.bounties import draw_spent_bounties, expire_due_bounties
+from scidex.exchange.markets import expire_due_orders
 from scidex.exchange.settlement import advance_due_settlements
 from scidex.ledger import expire_due_holds
 from scidex.metering import UsageLine, open_coming_months
@@ -180,13 +181,14 @@ class Economy:
         return sealed
 
     def expire_due(self) -> int:
-        """End every hold, reservation and bounty whose time is over; draw on bounties for compute; take every step of
-        a settlement that time has made due; how many that were."""
+        """End every hold, reservation, bounty and resting order whose time is over; draw on bounties for compute; take
+        every step of a settlement that time has made due; how many that were."""
         sweeps: tuple[Callable[[Tx], Sequence[Receipt[Any]]], ...] = (
             expire_due_holds,
             expire_due_reservations,
             draw_spent_bounties,
             expire_due_bounties,
+            expire_due_orders,
             advance_due_settlements,
         )
         return sum(len(self.run(sweep, actor=HOUSE)) for sweep in sweeps)

@@ -74,8 +74,13 @@ def check_holds(tables: Tables) -> Iterator[Finding]:
 
 
 def check_markets(tables: Tables) -> Iterator[Finding]:
-    """Collateral covers the largest payout, prices sum to one, outstanding shares are those of the positions."""
+    """Collateral covers the largest payout, prices sum to one, outstanding shares are those of the positions, and the
+    book has in escrow what its orders have set aside."""
     held: dict[str, list[int]] = {}
+    escrows, resting = Counter[str](), Counter[str]()
+    for order in tables[markets.ORDERS].values():
+        escrows[order.market] += order.escrow
+        resting[order.market] += order.state == "open"
     for position in tables[markets.POSITIONS].values():
         found = held.setdefault(position.market, [0] * len(position.shares))
         for which, shares in enumerate(position.shares):
@@ -88,6 +93,11 @@ def check_markets(tables: Tables) -> Iterator[Finding]:
             yield Finding("markets", row, f"has {collateral} for a payout of up to {max(market.shares)}")
         if market.state in ("resolved", "void") and collateral:
             yield Finding("markets", row, f"is settled and still has {collateral}")
+        escrow = tables[ACCOUNTS].get(markets.escrow_of(name))
+        if escrows[name] != (escrow.balance if escrow else 0):
+            yield Finding("markets", row, f"its book has set aside {escrows[name]}, which is not what lies in escrow")
+        if market.resting != resting[name]:
+            yield Finding("markets", row, f"counts {market.resting} resting orders and has {resting[name]}")
         if sum(market.prices) != markets.lmsr.PRICE_ONE:
             yield Finding("markets", row, f"its prices sum to {sum(market.prices)} parts of 10^-12")
         if tuple(held.get(name, [0] * len(market.shares))) != market.shares:

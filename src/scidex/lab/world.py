@@ -27,6 +27,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     bounties.PAYMENTS,
     markets.LISTINGS,
     markets.MARKETS,
+    markets.ORDERS,
     markets.POSITIONS,
     markets.TRADES,
     earnings.OUTPUTS,

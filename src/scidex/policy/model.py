@@ -53,6 +53,18 @@ class Policy(BaseModel):
     market_start_price_min: Decimal = Field(
         default=Decimal("0.001"), gt=0, lt=1, description="smallest start price of an outcome"
     )
+    market_fee: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        le=1,
+        description="fee of a trade as a share of shares * p * (1 - p), p its mean price; the maker's funder gets it",
+    )
+    market_log_odds_max: Decimal = Field(
+        default=Decimal(0),
+        ge=0,
+        description="most that one order may move the log odds of an outcome; 0 limits nothing",
+    )
+    market_orders_max: int = Field(default=1000, ge=0, description="most resting orders of one market")
     void_window_s: int = Field(
         default=86_400, ge=1, description="seconds before the close whose mean price a void market pays"
     )

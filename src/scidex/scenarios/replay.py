@@ -142,7 +142,7 @@ def _rehearse(record: Record, endowment: int | None) -> int:
             fill = fill_of(market, position, Order(trade.market, trade.outcome, "buy", shares=trade.shares))
         except Refusal as refusal:
             raise TradeImpossible(line=trade.line, problem=str(refusal)) from None
-        positions[at] = position_after(market, position, fill)
+        positions[at] = position_after(position, fill, "buy")
         standing[trade.market] = market._replace(shares=fill.outstanding)
         cash[trade.trader] = left = cash.get(trade.trader, 0) - fill.paid
         lowest = min(lowest, left)

@@ -8,31 +8,44 @@ from typing import Any
 
 from scidex.actors import ACTORS
 from scidex.core.db import Tx
-from scidex.core.journal import Receipt, Request, perform_one
+from scidex.core.errors import Refusal
+from scidex.core.journal import Receipt, Request, perform, perform_one
 from scidex.core.machine import Kind, Look, State, Whole, declare
 from scidex.entities import ENTITIES, EntityKey
-from scidex.exchange.markets import rules
-from scidex.exchange.markets.fills import Fill, fill_of
+from scidex.exchange.markets import limits, rules, trading
+from scidex.exchange.markets.book import offers_to
+from scidex.exchange.markets.fills import Fill, fill_of, outcome_of
 from scidex.exchange.markets.model import (
     LISTINGS,
     MARKETS,
+    ORDERS,
     POSITIONS,
     TRADES,
+    CancelOrder,
+    ChangeLiquidity,
     CloseMarket,
-    CloseTimeInvalid,
+    ExpireOrder,
+    LimitOrder,
+    LiquidityChanged,
     MarketClosedReceipt,
     MarketOpened,
     OpenMarket,
     Order,
+    OrderEnded,
+    OrderKey,
+    Placed,
     PositionKey,
     ResolveMarket,
     Settled,
     Traded,
     VoidMarket,
     collateral_of,
+    escrow_of,
 )
-from scidex.exchange.markets.store import find_market, find_position
-from scidex.ledger import ACCOUNTS, AccountKey, wallet_of
+from scidex.exchange.markets.refusals import CloseTimeInvalid
+from scidex.exchange.markets.resting import bound_shares, open_orders, require_open
+from scidex.exchange.markets.store import due_orders, find_market, find_orders, find_position
+from scidex.ledger import ACCOUNTS, POOL, AccountKey, wallet_of
 
 
 def _markets_to_open(command: OpenMarket, actor: str, state: State) -> list[str]:
@@ -40,21 +53,87 @@ def _markets_to_open(command: OpenMarket, actor: str, state: State) -> list[str]
     return [command.market] if listed is None else [command.market, listed]
 
 
+def _accounts_to_open(command: OpenMarket, actor: str, state: State) -> list[AccountKey]:
+    funder = wallet_of(actor) if command.treasury is None else AccountKey(f"pool:{command.treasury}", POOL, "token")
+    return [funder, collateral_of(command.market)]
+
+
+def _market(command: Any, actor: str, state: State) -> tuple[str]:
+    return (command.market,)
+
+
+def _book(command: Any, actor: str, state: State) -> tuple[Whole]:
+    return (Whole(command.market),)
+
+
+def _owners(command: Any, state: State) -> list[str]:
+    """Whose orders rest in the book."""
+    return [order.owner for order in open_orders(state, command.market)]
+
+
+def _positions_to_trade(command: Order | LimitOrder, actor: str, state: State) -> list[PositionKey]:
+    own = PositionKey(command.market, actor)
+    # Most orders meet the maker alone: whoever rests in the book is loaded once one does not.
+    owners = _owners(command, state) if state.thorough else ()
+    return [own, *(PositionKey(command.market, owner) for owner in owners)]
+
+
+def _accounts_to_trade(command: Order | LimitOrder, actor: str, state: State) -> list[AccountKey]:
+    keys = [wallet_of(actor), collateral_of(command.market)]
+    if state.thorough:
+        keys += (escrow_of(command.market), *(wallet_of(owner) for owner in _owners(command, state)))
+    return keys
+
+
+def _accounts_to_rest(command: LimitOrder, actor: str, state: State) -> list[AccountKey]:
+    return [escrow_of(command.market), *_accounts_to_trade(command, actor, state)]
+
+
+def _accounts_of_order(command: CancelOrder | ExpireOrder, actor: str, state: State) -> list[AccountKey]:
+    order = state.get(ORDERS, OrderKey(command.market, command.order))
+    return [escrow_of(command.market), wallet_of(order.owner)] if order is not None else []
+
+
+def _accounts_of_book(command: CloseMarket, actor: str, state: State) -> list[AccountKey]:
+    return [escrow_of(command.market), *map(wallet_of, _owners(command, state))]
+
+
 def _accounts_to_settle(command: Any, actor: str, state: State) -> list[AccountKey]:
     market = state.get(MARKETS, command.market)
     if market is None:
         return []
     owners = [wallet_of(key.owner) for key, _ in state.whole(POSITIONS, command.market)]
-    return [collateral_of(command.market), AccountKey(market.funder, "wallet", "token"), *owners]
+    resting = map(wallet_of, _owners(command, state))
+    return [market.collateral, market.funder_account, escrow_of(command.market), *owners, *resting]
+
+
+def _accounts_to_fund(command: ChangeLiquidity, actor: str, state: State) -> list[AccountKey]:
+    market = state.get(MARKETS, command.market)
+    return [market.collateral, market.funder_account] if market is not None else []
+
+
+def _order_key(command: CancelOrder | ExpireOrder, actor: str, state: State) -> tuple[OrderKey]:
+    return (OrderKey(command.market, command.order),)
+
+
+def _asking(command: Any, actor: str, state: State) -> tuple[Look]:
+    return (Look(actor),)
+
+
+def _operator(command: OpenMarket, actor: str, state: State) -> tuple[Look, ...]:
+    return () if command.treasury is None else (Look(actor),)
 
 
 SETTLING: dict[Any, Any] = {
-    MARKETS: lambda command, actor, state: (command.market,),
+    MARKETS: _market,
+    ORDERS: _book,
     POSITIONS: lambda command, actor, state: (Whole(command.market), PositionKey(command.market, actor)),
-    ACTORS: lambda command, actor, state: (Look(actor),),
+    ACTORS: _asking,
     ACCOUNTS: _accounts_to_settle,
 }
 """What every command touches that pays a market out; a void also touches its trades."""
+_TRADING: dict[Any, Any] = {MARKETS: _market, ORDERS: _book, POSITIONS: _positions_to_trade}
+_ENDING: dict[Any, Any] = {MARKETS: _market, ORDERS: _order_key, ACCOUNTS: _accounts_of_order}
 
 OPEN = declare(
     Kind(
@@ -66,21 +145,24 @@ OPEN = declare(
             LISTINGS: lambda command, actor, state: (command.artifact,),
             MARKETS: _markets_to_open,
             ENTITIES: lambda command, actor, state: (command.artifact,),
-            ACCOUNTS: lambda command, actor, state: (wallet_of(actor), collateral_of(command.market)),
+            ACCOUNTS: _accounts_to_open,
+            ACTORS: _operator,
         },
     )
 )
-ORDER = declare(
+ORDER = declare(Kind("market.order", Order, Traded, trading.place_order, {**_TRADING, ACCOUNTS: _accounts_to_trade}))
+LIMIT_ORDER = declare(
+    Kind("market.limit", LimitOrder, Placed, limits.place_limit_order, {**_TRADING, ACCOUNTS: _accounts_to_rest})
+)
+CANCEL = declare(Kind("market.cancel", CancelOrder, OrderEnded, limits.cancel_order, {**_ENDING, ACTORS: _asking}))
+EXPIRE = declare(Kind("market.expire", ExpireOrder, OrderEnded, limits.expire_order, _ENDING))
+LIQUIDITY = declare(
     Kind(
-        "market.order",
-        Order,
-        Traded,
-        rules.place_order,
-        {
-            MARKETS: lambda command, actor, state: (command.market,),
-            POSITIONS: lambda command, actor, state: (PositionKey(command.market, actor),),
-            ACCOUNTS: lambda command, actor, state: (wallet_of(actor), collateral_of(command.market)),
-        },
+        "market.liquidity",
+        ChangeLiquidity,
+        LiquidityChanged,
+        rules.change_liquidity,
+        {MARKETS: _market, ACCOUNTS: _accounts_to_fund, ACTORS: _asking},
     )
 )
 CLOSE = declare(
@@ -89,10 +171,7 @@ CLOSE = declare(
         CloseMarket,
         MarketClosedReceipt,
         rules.close_market,
-        {
-            MARKETS: lambda command, actor, state: (command.market,),
-            ACTORS: lambda command, actor, state: (Look(actor),),
-        },
+        {MARKETS: _market, ORDERS: _book, ACCOUNTS: _accounts_of_book, ACTORS: _asking},
     )
 )
 RESOLVE = declare(Kind("market.resolve", ResolveMarket, Settled, rules.resolve_market, SETTLING))
@@ -117,12 +196,15 @@ def open_market(
     liquidity: int,
     prices: Sequence[int] | None = None,
     closes_at: datetime | None = None,
+    treasury: str | None = None,
     key: str | None = None,
 ) -> Receipt[MarketOpened]:
-    """Open a market whose maker the actor's wallet funds; liquidity in token parts, prices in 10^-12.
+    """Open a market whose maker the actor's wallet funds, or for an operator a pool (`treasury`); liquidity in token
+    parts, prices in 10^-12.
 
-    Refuses: NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountNotPositive, AmountTooLarge, StartPricesInvalid,
-    CloseTimeInvalid, UnknownEntity, MarketExists, ArtifactListed, UnknownAccount, InsufficientFunds, KeyReused.
+    Refuses: RoleNeeded, UnknownActor, NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountNotPositive,
+    AmountTooLarge, StartPricesInvalid, CloseTimeInvalid, UnknownEntity, MarketExists, ArtifactListed, UnknownAccount,
+    InsufficientFunds, KeyReused.
     """
     command = OpenMarket(
         market,
@@ -132,6 +214,7 @@ def open_market(
         liquidity,
         tuple(prices) if prices is not None else None,
         _in_utc(closes_at),
+        treasury,
     )
     return perform_one(tx, Request(command, tx.actor, key))
 
@@ -154,15 +237,17 @@ def place_order(
     shares: int | None = None,
     spend: int | None = None,
     limit_price: int | None = None,
+    to_price: int | None = None,
     key: str | None = None,
 ) -> Receipt[Traded]:
-    """Buy by shares or by spend, or sell shares, all in parts, at an average price no worse than the limit (10^-12).
+    """Buy by shares or by spend, or sell shares, all in parts, at an average price no worse than the limit (10^-12);
+    or move the price to `to_price` (10^-12), for at most `spend` if given.
 
     Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid,
-    AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares, UnknownAccount,
-    InsufficientFunds, BalanceTooLarge, KeyReused.
+    AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, PriceReached, TradeTooLarge, InsufficientShares,
+    UnknownAccount, InsufficientFunds, BalanceTooLarge, KeyReused.
     """
-    order = Order(market, outcome, side, shares, spend, limit_price)
+    order = Order(market, outcome, side, shares, spend, limit_price, to_price)
     return perform_one(tx, Request(order, tx.actor, key))
 
 
@@ -175,16 +260,69 @@ def quote(
     shares: int | None = None,
     spend: int | None = None,
     limit_price: int | None = None,
+    to_price: int | None = None,
 ) -> Fill:
     """What the same order would do now, without trading; the funds of the actor are not looked at.
 
     Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid,
-    AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares.
+    AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, PriceReached, InsufficientShares.
     """
     found = find_market(tx, market)
-    rules.require_open(found, tx.now)
-    order = Order(market, outcome, side, shares, spend, limit_price)
-    return fill_of(found, find_position(tx, found, tx.actor), order)
+    require_open(found, tx.now)
+    order = Order(market, outcome, side, shares, spend, limit_price, to_price)
+    position = find_position(tx, found, tx.actor)
+    if not found.resting:
+        return fill_of(found, position, order)
+    orders = find_orders(tx, market=market)
+    offers = offers_to(found, orders, outcome_of(found, outcome), side, tx.now)
+    others = [offer for offer in offers if offer.order.owner != tx.actor]
+    return fill_of(found, position, order, others, bound_shares(found, orders, tx.actor))
+
+
+def place_limit_order(
+    tx: Tx,
+    *,
+    market: str,
+    outcome: str,
+    side: str = "buy",
+    shares: int,
+    limit_price: int,
+    expires_at: datetime | None = None,
+    key: str | None = None,
+) -> Receipt[Placed]:
+    """Trade up to so many share parts at the limit (10^-12) or better; what is not had at once rests in the book.
+
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, AmountNotNumber,
+    AmountNotPositive, AmountTooLarge, LimitPriceInvalid, CloseTimeInvalid, OrderExpiryInvalid, BookFull,
+    TradeTooLarge, InsufficientShares, UnknownAccount, InsufficientFunds, BalanceTooLarge, KeyReused.
+    """
+    command = LimitOrder(market, outcome, side, shares, limit_price, _in_utc(expires_at))
+    return perform_one(tx, Request(command, tx.actor, key))
+
+
+def cancel_order(tx: Tx, *, market: str, order: str, key: str | None = None) -> Receipt[OrderEnded]:
+    """Take an order out of the book.
+
+    Refuses: UnknownMarket, UnknownOrder, NotYourOrder, UnknownActor, OrderNotOpen, KeyReused.
+    """
+    return perform_one(tx, Request(CancelOrder(market, order), tx.actor, key))
+
+
+def expire_due_orders(tx: Tx, *, limit: int = 1000) -> list[Receipt[OrderEnded]]:
+    """Take the orders out of their books whose time is over; safe to run from several workers at once."""
+    requests = [Request(ExpireOrder(*key), tx.actor) for key in due_orders(tx, limit=limit)]
+    answers = perform(tx, requests) if requests else []
+    # A refusal here means that somebody else ended the order in between, which is what was wanted.
+    return [answer for answer in answers if not isinstance(answer, Refusal)]
+
+
+def change_liquidity(tx: Tx, *, market: str, liquidity: int, key: str | None = None) -> Receipt[LiquidityChanged]:
+    """Make a market's liquidity so many token parts, at the cost of its funder, without moving a price.
+
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, NotYourMarket, UnknownActor, AmountNotNumber,
+    AmountNotPositive, AmountTooLarge, LiquidityInvalid, UnknownAccount, InsufficientFunds, BalanceTooLarge, KeyReused.
+    """
+    return perform_one(tx, Request(ChangeLiquidity(market, liquidity), tx.actor, key))
 
 
 def close_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[MarketClosedReceipt]:

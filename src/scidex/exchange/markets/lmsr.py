@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from decimal import Decimal
 
 from scidex.exchange.markets.exact import context_of, last, sign_of_sum
 
@@ -172,8 +171,8 @@ def subsidy(b: int, offsets: Sequence[int]) -> int:
     (69314719, 28)
     """
     none = (0,) * len(offsets)
-    _check_whole(none, b, offsets)
-    levels, one = _levels(none, b, offsets)
+    check_whole(none, b, offsets)
+    levels, one = levels_of(none, b, offsets)
     least = min(levels)
     against = _gap(none, b, offsets, levels.index(least))
     low, high = _bracket(b, against, _STEP * (len(levels) + 4 + abs(against)))
@@ -192,7 +191,7 @@ def charge(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, share
     >>> charge((0, 2**53), 1, (0, 0), 0, 1), charge((2**53, 0), 1, (0, 0), 0, 2**53)
     (1, 9007199254740992)
     """
-    _check_whole(q, b, offsets, outcome, shares)
+    check_whole(q, b, offsets, outcome, shares)
     if not shares:
         return 0
     low, high = _cost_bracket(q, b, offsets, outcome, shares)
@@ -209,7 +208,7 @@ def payout(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, share
     >>> payout((2**53, 0), 1, (0, 0), 0, 2**52), payout((0, 2**53), 1, (0, 0), 0, 1)
     (4503599627370495, 0)
     """
-    _check_whole(q, b, offsets, outcome, shares)
+    check_whole(q, b, offsets, outcome, shares)
     if not shares:
         return 0
     # A sale pays what buying the shares back would cost, from where it leaves the market.
@@ -231,7 +230,7 @@ def shares_bought(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int
     >>> shares_bought((0, 10**15), 1, (0, 0), 0, 1), shares_bought((10**15, 0), 1, (0, 0), 0, 1)
     (1000000000000000, 1)
     """
-    _check_whole(q, b, offsets, outcome, spend)
+    check_whole(q, b, offsets, outcome, spend)
     if not spend:
         return 0
     against = _gap(q, b, offsets, outcome)
@@ -249,7 +248,7 @@ def prices_of(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[int, ..
     >>> prices_of((0, 0, 0), 1, (0, 0, 0)), prices_of((0, 2**53), 1, (0, 0))
     ((333333333334, 333333333333, 333333333333), (0, 1000000000000))
     """
-    _check_whole(q, b, offsets)
+    check_whole(q, b, offsets)
     if len(q) == 2:
         gap = _gap(q, b, offsets, 0)
         size = abs(gap)
@@ -258,7 +257,7 @@ def prices_of(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[int, ..
         # What the gap and exp are off counts at most once: as the weight grows, so does what it is divided by.
         smaller = _nearest_price(q, b, offsets, 0 if gap > 0.0 else 1, price, 14 + size)
         return (smaller, PRICE_ONE - smaller) if gap > 0.0 else (PRICE_ONE - smaller, smaller)
-    levels, one = _levels(q, b, offsets)
+    levels, one = levels_of(q, b, offsets)
     largest = levels.index(max(levels))
     gaps = [(levels[largest] - level) / (b * one) for level in levels]
     weights = [math.exp(-gap) for gap in gaps]
@@ -277,7 +276,7 @@ def _nearest_price(q: Sequence[int], b: int, offsets: Sequence[int], outcome: in
     low, high = math.floor(price - error + 0.5), math.floor(price + error + 0.5)
     if low == high:
         return low
-    levels, one = _levels(q, b, offsets)
+    levels, one = levels_of(q, b, offsets)
 
     def is_reached(parts: int) -> bool:
         terms = [(2 * PRICE_ONE, levels[outcome])] + [(1 - 2 * parts, level) for level in levels]
@@ -286,29 +285,8 @@ def _nearest_price(q: Sequence[int], b: int, offsets: Sequence[int], outcome: in
     return last(low, high, is_reached)
 
 
-def maker_result(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int) -> float:
-    """Parts the maker gains if that outcome wins, whatever the path: `-b ln(p_i / p_i(start))`.
-
-    To the nearest double. The rounding of charges and payouts adds to it less than one part per trade.
-
-    >>> maker_result((0, 0), 1, (0, 0), 0), maker_result((0, 2**53), 1, (0, 0), 0)
-    (0.0, 9007199254740991.0)
-    """
-    _check_whole(q, b, offsets, outcome)
-    context = context_of(60)
-
-    def minus_log_price(q: Sequence[int]) -> Decimal:
-        levels, one = _levels(q, b, offsets)
-        top = max(levels)
-        total = Decimal(0)
-        for level in levels:
-            total = context.add(total, context.exp(context.divide(level - top, b * one)))
-        return context.add(context.ln(total), context.divide(top - levels[outcome], b * one))
-
-    return float(context.multiply(b, context.subtract(minus_log_price(q), minus_log_price((0,) * len(q)))))
-
-
-def _check_whole(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int = 0, amount: int = 0) -> None:
+def check_whole(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int = 0, amount: int = 0) -> None:
+    """Pass if these are a market, one of its outcomes, and an amount; everything else is a bug of the caller."""
     if b < 1:
         raise ValueError(f"b must be at least one part, not {b}")
     if not 2 <= len(q) == len(offsets):
@@ -319,7 +297,7 @@ def _check_whole(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int 
         raise ValueError(f"an amount must not be below zero, not {amount}")
 
 
-def _levels(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[list[int], int]:
+def levels_of(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[list[int], int]:
     """The logits as whole multiples of `1 / (b * one)`, so that they compare and subtract exactly, and that `one`."""
     one = OFFSET_ONE if any(offsets) else 1
     return [held * one + offset * b for held, offset in zip(q, offsets, strict=True)], one
@@ -328,7 +306,7 @@ def _levels(q: Sequence[int], b: int, offsets: Sequence[int]) -> tuple[list[int]
 def _gap(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int) -> float:
     """`_log_odds_against`: of two outcomes, as most markets have, the one exact difference rounded once."""
     if len(q) > 2:
-        levels, one = _levels(q, b, offsets)
+        levels, one = levels_of(q, b, offsets)
         return _log_odds_against(levels, outcome, b * one)
     behind, start = q[1 - outcome] - q[outcome], offsets[1 - outcome] - offsets[outcome]
     return (behind * OFFSET_ONE + start * b) / (b * OFFSET_ONE) if start else behind / b
@@ -353,7 +331,7 @@ def _bracket(b: int, x: float, slack: float) -> tuple[float, float]:
 
 def _cost_against(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, shares: int, tokens: int) -> int:
     """The sign of `cost of shares - tokens`: that of `sum exp(z after) - exp(tokens / b) sum exp(z)`."""
-    levels, one = _levels(q, b, offsets)
+    levels, one = levels_of(q, b, offsets)
     terms = [(-1, level + tokens * one) for level in levels]
     levels[outcome] += shares * one
     terms += [(1, level) for level in levels]

@@ -7,10 +7,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from scidex.core.errors import Forbidden, Invalid, Missing, Refused
 from scidex.core.machine import Table
 from scidex.entities import EntityKey
-from scidex.ledger import AccountKey
+from scidex.ledger import POOL, WALLET, AccountKey
 
 PRICE_DECIMALS = 12
 """Prices are whole numbers of 10^-12; those of a market sum to exactly one."""
@@ -21,6 +20,10 @@ class Market(NamedTuple):
 
     `liquidity` (b), `subsidy`, `at_risk` and `maker_result` are token parts, `shares` the outstanding share parts per
     outcome, `prices` 10^-12, `offsets` the start in 10^-15 nat. `moved_at` is when prices and capital last changed.
+    `resting` counts the open orders of its book. `anchor` are the shares outstanding when the liquidity was last
+    changed, and `surplus` what the collateral then had above all subsidies paid: from there the maker's result follows.
+    `fees` are what traders paid besides; they lie with the collateral and are the funder's at the end. `opening` are
+    the first prices where the offsets, which another liquidity changes, do not say them any more.
     """
 
     market: str
@@ -42,11 +45,21 @@ class Market(NamedTuple):
     ended_at: datetime | None
     outcome: str | None
     maker_result: int | None
+    resting: int
+    anchor: tuple[int, ...]
+    surplus: int
+    fees: int
+    opening: tuple[int, ...] | None = None
 
     @property
     def collateral(self) -> AccountKey:
         """The account that pays the winners."""
         return collateral_of(self.market)
+
+    @property
+    def funder_account(self) -> AccountKey:
+        """The account that paid the subsidy, a wallet or a pool, and gets back what is left of it."""
+        return AccountKey(self.funder, POOL if self.funder.startswith("pool:") else WALLET, "token")
 
     def open_at(self, now: datetime) -> bool:
         """Whether it takes trades at that moment."""
@@ -63,6 +76,12 @@ class Market(NamedTuple):
 def collateral_of(market: str) -> AccountKey:
     """The account that pays the winners of a market."""
     return AccountKey(f"market:{market}", "collateral", "token")
+
+
+@lru_cache(maxsize=4096)
+def escrow_of(market: str) -> AccountKey:
+    """The account that holds what the resting orders of a market have to pay."""
+    return AccountKey(f"market:{market}", "orders", "token")
 
 
 class PositionKey(NamedTuple):
@@ -97,7 +116,10 @@ class TradeKey(NamedTuple):
 
 
 class Trade(NamedTuple):
-    """What one order did, and the prices after it: the price history. `redeemed` pairs were sold back."""
+    """What one order did, and the prices after it: the price history. `redeemed` pairs were sold back.
+
+    `fee` is in token parts and besides `paid`; `resting` is the order of the book that was filled, if it was one.
+    """
 
     market: str
     trade: int
@@ -109,11 +131,43 @@ class Trade(NamedTuple):
     redeemed: int
     paid: int
     prices: tuple[int, ...]
+    fee: int = 0
+    resting: str | None = None
 
 
-LISTINGS: Table[EntityKey, str] = Table("market_listing", rank=30)
+class OrderKey(NamedTuple):
+    """An order of the book by its market and id."""
+
+    market: str
+    order: str
+
+
+class RestingOrder(NamedTuple):
+    """A limit order in a market's book: `shares` parts are left of it, at `limit_price` (10^-12) each or better.
+
+    A purchase has `escrow` token parts set aside in the market's account of orders. A sale sets nothing aside: its
+    shares stay in the owner's position, and may not be sold otherwise.
+    """
+
+    market: str
+    order: str
+    owner: str
+    outcome: str
+    side: str
+    shares: int
+    filled: int
+    limit_price: int
+    escrow: int
+    state: str
+    placed_at: datetime
+    expires_at: datetime | None
+    ended_at: datetime | None
+
+
+LISTINGS: Table[EntityKey, str] = Table("market_listing", rank=29)
 """Which market is the one on an artifact: at most one at a time, so an artifact's price is never ambiguous."""
-MARKETS: Table[str, Market] = Table("market", rank=31)
+MARKETS: Table[str, Market] = Table("market", rank=30)
+ORDERS: Table[OrderKey, RestingOrder] = Table("market_order", rank=31, group=lambda key: key.market)
 POSITIONS: Table[PositionKey, Position] = Table("market_position", rank=32, group=lambda key: key.market)
 TRADES: Table[TradeKey, Trade] = Table("market_trade", rank=33, group=lambda key: key.market, append_only=True)
 
@@ -129,13 +183,15 @@ class OpenMarket:
     liquidity: int
     prices: tuple[int, ...] | None = None
     closes_at: datetime | None = None
+    treasury: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Buy or sell one outcome: either so many share parts, or for so many token parts.
+    """Buy or sell one outcome: so many share parts, for so many token parts, or until its price is `to_price`.
 
-    `limit_price` (10^-12) is the worst average price per share that the trader accepts.
+    `limit_price` (10^-12) is the worst average price per share that the trader accepts. With `to_price` (10^-12) a
+    `spend` is the most that the trader pays on the way there.
     """
 
     market: str
@@ -144,6 +200,43 @@ class Order:
     shares: int | None = None
     spend: int | None = None
     limit_price: int | None = None
+    to_price: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitOrder:
+    """Buy or sell up to so many share parts at no worse than `limit_price` (10^-12) each; what is left rests."""
+
+    market: str
+    outcome: str
+    side: str
+    shares: int
+    limit_price: int
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Take an order out of the book."""
+
+    market: str
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireOrder:
+    """Take an order out of the book whose time is over."""
+
+    market: str
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLiquidity:
+    """Make the market's liquidity b so many token parts; no price moves. The difference is paid, or comes back."""
+
+    market: str
+    liquidity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +274,8 @@ class MarketOpened:
 class Traded:
     """What an order did. `paid` is the net token parts that left the trader's wallet, below zero if they came in.
 
-    `redeemed` share parts of every other outcome were held against this side and were sold back first.
+    `redeemed` share parts of every other outcome were held against this side and were sold back first; `matched` met
+    resting orders, the others the maker. `fee` token parts left the wallet besides.
     """
 
     # Not frozen: the one result made by the ten thousand, and frozen it takes five times as long to make.
@@ -195,6 +289,42 @@ class Traded:
     paid: int
     prices: tuple[int, ...]
     position: tuple[int, ...]
+    fee: int = 0
+    matched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A limit order: what it traded at once, if anything, and what rests, under which id, with how much set aside."""
+
+    market: str
+    order: str | None
+    traded: Traded | None
+    shares: int
+    escrow: int
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnded:
+    """An order that left the book: the shares that it did not trade, and the token parts that went back."""
+
+    market: str
+    order: str
+    state: str
+    shares: int
+    returned: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidityChanged:
+    """The new liquidity; `paid` token parts were added to the subsidy, below zero if they came back."""
+
+    market: str
+    liquidity: int
+    paid: int
+    subsidy: int
+    prices: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,71 +345,3 @@ class Settled:
     payouts: tuple[tuple[str, int], ...]
     returned: int
     maker_result: int
-
-
-class OutcomesInvalid(Invalid):
-    """A market needs 2 to {most} different outcomes and was given {given}; name each of them once."""
-
-
-class LiquidityInvalid(Invalid):
-    """The liquidity {given} is below the least, {least} tokens; give the market more."""
-
-
-class StartPricesInvalid(Invalid):
-    """Start prices must be one per outcome, each at least {least}, and sum to 1; {problem}."""
-
-
-class CloseTimeInvalid(Invalid):
-    """The market would close at {closes_at}; give a later time, in UTC and before the year 9999."""
-
-
-class OrderSizeInvalid(Invalid):
-    """An order says either how many shares or how many tokens; give one of `shares` and `spend`."""
-
-
-class SideInvalid(Invalid):
-    """An order's side is {side!r}; write buy or sell."""
-
-
-class LimitPriceInvalid(Invalid):
-    """The limit price {given} is not between 0 and 1; a share never costs more than 1 token."""
-
-
-class UnknownOutcome(Invalid):
-    """The market {market} has no outcome {outcome!r}; use one of {known}."""
-
-
-class ResolverHoldsPosition(Forbidden):
-    """{actor} holds a position in {market} and may not decide how it ends; let somebody without one do it."""
-
-
-class UnknownMarket(Missing):
-    """There is no market {market!r}; `scidex markets list` shows those that there are."""
-
-
-class NoMarket(Missing):
-    """There is no market on {entity_type} {entity_id!r}; open one first (`scidex markets open`)."""
-
-
-class MarketExists(Refused):
-    """The market {market} exists already; trade in it, or choose another id."""
-
-
-class ArtifactListed(Refused):
-    """{entity_type} {entity_id!r} has the market {market} already; trade in that one."""
-
-
-class MarketClosed(Refused):
-    """The market {market} is {state} since {since} and takes no more trades; wait until it is resolved."""
-
-
-class MarketSettled(Refused):
-    """The market {market} was {state} at {since}; it is paid out and stays so."""
-
-
-class PriceMoved(Refused):
-    """The average price would be {price}, beyond the limit of {limit}; ask for a new quote, or widen the limit."""
-
-
-class InsufficientShares(Refused):
-    """{owner} holds {held} shares of {outcome!r} in {market} and {needed} were to be sold; sell at most those."""

@@ -4,53 +4,54 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from scidex.actors import require_role
+from scidex.actors import RoleNeeded, require_role
 from scidex.core.clock import microseconds
 from scidex.core.machine import State
 from scidex.core.names import check_name
 from scidex.core.units import brief, check_amount, format_amount
 from scidex.entities import require_entity
-from scidex.exchange.markets import lmsr
-from scidex.exchange.markets.fills import empty_position, fill_of, position_after
+from scidex.exchange.markets import lmsr, maker
 from scidex.exchange.markets.model import (
     LISTINGS,
     MARKETS,
     POSITIONS,
     TRADES,
-    ArtifactListed,
+    ChangeLiquidity,
     CloseMarket,
-    CloseTimeInvalid,
-    LiquidityInvalid,
+    LiquidityChanged,
     Market,
-    MarketClosed,
     MarketClosedReceipt,
-    MarketExists,
     MarketOpened,
-    MarketSettled,
     OpenMarket,
-    Order,
-    OutcomesInvalid,
     PositionKey,
     ResolveMarket,
-    ResolverHoldsPosition,
     Settled,
-    StartPricesInvalid,
     Trade,
-    Traded,
-    TradeKey,
-    UnknownMarket,
-    UnknownOutcome,
     VoidMarket,
 )
-from scidex.ledger import AccountKey, balance_of, move, wallet_of
+from scidex.exchange.markets.refusals import (
+    ArtifactListed,
+    CloseTimeInvalid,
+    LiquidityInvalid,
+    MarketExists,
+    MarketSettled,
+    NotYourMarket,
+    OutcomesInvalid,
+    ResolverHoldsPosition,
+    StartPricesInvalid,
+    UnknownOutcome,
+)
+from scidex.exchange.markets.resting import end_all_orders, require_market, require_open
+from scidex.ledger import balance_of, move, wallet_of
 from scidex.policy import Context, Policy
 
 
 def open_market(state: State, command: OpenMarket, context: Context) -> MarketOpened:
-    """Open a market and fund the maker's largest possible loss from the actor's wallet, rounded up.
+    """Open a market and fund the maker's largest possible loss, rounded up: from the actor's wallet, or from a pool.
 
-    Refuses: NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountNotPositive, AmountTooLarge, StartPricesInvalid,
-    CloseTimeInvalid, UnknownEntity, MarketExists, ArtifactListed, UnknownAccount, InsufficientFunds.
+    Refuses: RoleNeeded, UnknownActor, NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountNotPositive,
+    AmountTooLarge, StartPricesInvalid, CloseTimeInvalid, UnknownEntity, MarketExists, ArtifactListed, UnknownAccount,
+    InsufficientFunds.
     """
     name = check_name(command.market, "market")
     check_name(command.question, "question", longest=1000)
@@ -67,8 +68,12 @@ def open_market(state: State, command: OpenMarket, context: Context) -> MarketOp
                 entity_id=command.artifact.entity_id,
                 market=listed,
             )
-    market = new_market(command, funder=f"actor:{context.actor}", now=context.now)
-    move(state, context, wallet_of(context.actor), market.collateral, market.subsidy, "market subsidy")
+    funder = f"actor:{context.actor}"
+    if command.treasury is not None:
+        require_role(state, context, "operator")
+        funder = f"pool:{check_name(command.treasury, 'treasury')}"
+    market = new_market(command, funder=funder, now=context.now)
+    move(state, context, market.funder_account, market.collateral, market.subsidy, "market subsidy")
     state.put(MARKETS, name, market)
     state.put(LISTINGS, command.artifact, name)
     return MarketOpened(name, market.subsidy, market.prices)
@@ -99,6 +104,10 @@ def new_market(command: OpenMarket, *, funder: str, now: datetime) -> Market:
         ended_at=None,
         outcome=None,
         maker_result=None,
+        resting=0,
+        anchor=none,
+        surplus=0,
+        fees=0,
     )
 
 
@@ -109,9 +118,7 @@ def _check_terms(command: OpenMarket, context: Context) -> None:
         raise OutcomesInvalid(most=policy.market_outcomes_max, given=", ".join(command.outcomes)[:80] or "none")
     for outcome in command.outcomes:
         check_name(outcome, "outcome")
-    check_amount(command.liquidity, field="liquidity")
-    if command.liquidity < policy.market_liquidity_min * 1_000_000:
-        raise LiquidityInvalid(given=format_amount(command.liquidity), least=policy.market_liquidity_min)
+    _check_liquidity(command.liquidity, context)
     if command.prices is not None:
         least = int(policy.market_start_price_min * lmsr.PRICE_ONE)
         problem = None
@@ -127,38 +134,16 @@ def _check_terms(command: OpenMarket, context: Context) -> None:
         raise CloseTimeInvalid(closes_at=command.closes_at.isoformat())
 
 
+def _check_liquidity(liquidity: int, context: Context) -> None:
+    check_amount(liquidity, field="liquidity")
+    least = context.policy.market_liquidity_min
+    if liquidity < least * 1_000_000:
+        raise LiquidityInvalid(given=format_amount(liquidity), least=least)
+
+
 def _closes_later(closes_at: datetime, now: datetime) -> bool:
     # Only what PostgreSQL and the journal give back as it went in.
     return closes_at.utcoffset() == timedelta(0) and now < closes_at and closes_at.year < 9999
-
-
-def place_order(state: State, order: Order, context: Context) -> Traded:
-    """Fill an order against the maker, now and whole.
-
-    Refuses: UnknownMarket, MarketClosed, MarketSettled, UnknownOutcome, SideInvalid, OrderSizeInvalid,
-    AmountNotPositive, AmountTooLarge, LimitPriceInvalid, PriceMoved, InsufficientShares, UnknownAccount,
-    InsufficientFunds, BalanceTooLarge.
-    """
-    name, actor, now = order.market, context.actor, context.now
-    market = require_market(state, name)
-    require_open(market, now)
-    key = PositionKey(name, actor)
-    position = state.get(POSITIONS, key) or empty_position(market, actor)
-    fill = fill_of(market, position, order)
-    _, shares, redeemed, _, paid, outstanding, prices = fill
-    if paid > 0:
-        move(state, context, wallet_of(actor), market.collateral, paid, "trade")
-    elif paid < 0:
-        move(state, context, market.collateral, wallet_of(actor), -paid, "trade")
-    holding = position_after(market, position, fill)
-    at_risk = market.at_risk + holding.at_risk - position.at_risk
-    after = market.after_trade(outstanding, prices, at_risk, now)
-    state.put(POSITIONS, key, holding)
-    state.put(MARKETS, name, after)
-    number, outcome, side = after.trades, order.outcome, order.side
-    trade = Trade(name, number, now, actor, outcome, side, shares, redeemed, paid, prices)
-    state.add(TRADES, TradeKey(name, number), trade)
-    return Traded(name, number, outcome, side, shares, redeemed, paid, prices, holding.shares)
 
 
 def close_market(state: State, command: CloseMarket, context: Context) -> MarketClosedReceipt:
@@ -169,7 +154,8 @@ def close_market(state: State, command: CloseMarket, context: Context) -> Market
     market = require_market(state, command.market)
     require_role(state, context, "resolver")
     require_open(market, context.now)
-    end_trading(state, market, context.now)
+    end_all_orders(state, context, market)
+    end_trading(state, market._replace(resting=0), context.now)
     return MarketClosedReceipt(market.market, market.prices)
 
 
@@ -199,8 +185,9 @@ def pay_winner(state: State, context: Context, market: Market, outcome: str) -> 
     settled = pay_out(state, context, market, prices, outcome)
     # The maker's result depends on the first and the last price alone, whatever the path; each trade was rounded by
     # less than one part in the maker's favour.
-    exact = lmsr.maker_result(market.shares, market.liquidity, market.offsets, winner)
-    slack = 1 + 1e-9 * abs(exact)
+    exact = maker.maker_result(market.shares, market.liquidity, market.offsets, winner, market.anchor)
+    exact += market.surplus - market.anchor[winner] + market.fees
+    slack = 1 + 1e-9 * (abs(exact) + abs(market.surplus) + market.anchor[winner])
     assert -slack <= settled.maker_result - exact <= market.trades + slack, (settled.maker_result, exact)
     return settled
 
@@ -249,10 +236,12 @@ def _require_settler(state: State, context: Context, name: str) -> Market:
 
 
 def pay_out(state: State, context: Context, market: Market, prices: tuple[int, ...], outcome: str | None) -> Settled:
-    """Pay every position these prices per share out of the collateral, and what is left to the maker's funder.
+    """Empty the book, pay every position these prices per share out of the collateral, and what is left to the maker's
+    funder.
 
     Refuses: BalanceTooLarge.
     """
+    end_all_orders(state, context, market)
     payouts = []
     for key, position in state.whole(POSITIONS, market.market):
         value = sum(held * price for held, price in zip(position.shares, prices, strict=True))
@@ -263,8 +252,7 @@ def pay_out(state: State, context: Context, market: Market, prices: tuple[int, .
         state.put(POSITIONS, key, position._replace(at_risk=0, payout=payout))
     returned = balance_of(state, market.collateral)
     if returned:
-        funder = AccountKey(market.funder, "wallet", "token")
-        move(state, context, market.collateral, funder, returned, "market subsidy returned")
+        move(state, context, market.collateral, market.funder_account, returned, "market subsidy returned")
     result = returned - market.subsidy
     state.put(
         MARKETS,
@@ -272,6 +260,7 @@ def pay_out(state: State, context: Context, market: Market, prices: tuple[int, .
         market._replace(
             state="resolved" if outcome is not None else "void",
             at_risk=0,
+            resting=0,
             ended_at=context.now,
             outcome=outcome,
             maker_result=result,
@@ -287,7 +276,7 @@ def mean_prices(market: Market, trades: list[Trade], until: datetime, window_s: 
     that ended in the instant in which it opened gives its last prices.
     """
     start = max(market.opened_at, until - timedelta(seconds=window_s))
-    opening = lmsr.prices_of((0,) * len(market.outcomes), market.liquidity, market.offsets)
+    opening = opening_prices(market)
     steps = [(market.opened_at, opening), *((trade.at, trade.prices) for trade in trades)]
     sums = [0] * len(market.outcomes)
     total = 0
@@ -303,6 +292,12 @@ def mean_prices(market: Market, trades: list[Trade], until: datetime, window_s: 
     return tuple(means)
 
 
+def opening_prices(market: Market) -> tuple[int, ...]:
+    """The prices before the first trade, in 10^-12."""
+    none = (0,) * len(market.outcomes)
+    return market.opening or lmsr.prices_of(none, market.liquidity, market.offsets)
+
+
 def end_of_trading(market: Market, now: datetime) -> datetime:
     """When trading ended; now if it goes on."""
     if market.ended_at is not None:
@@ -310,20 +305,37 @@ def end_of_trading(market: Market, now: datetime) -> datetime:
     return now if market.closes_at is None else min(now, market.closes_at)
 
 
-def require_market(state: State, name: str) -> Market:
-    """The market of that id. Refuses: UnknownMarket."""
-    market = state.get(MARKETS, name)
-    if market is None:
-        raise UnknownMarket(market=name)
-    return market
+def change_liquidity(state: State, command: ChangeLiquidity, context: Context) -> LiquidityChanged:
+    """Make trades move the prices less, or more, from here on; the prices stay as they are.
 
-
-def require_open(market: Market, now: datetime) -> None:
-    """Pass if the market takes trades. Refuses: MarketClosed, MarketSettled."""
-    if market.open_at(now):
-        return
-    ended_at = market.ended_at or market.closes_at
-    since = ended_at.isoformat() if ended_at else "?"
-    if market.state in ("resolved", "void"):
-        raise MarketSettled(market=market.market, state=market.state, since=since)
-    raise MarketClosed(market=market.market, state="closed", since=since)
+    What the maker may now lose more is paid by who funded it, and what it may lose less goes back there, to the part.
+    Refuses: UnknownMarket, MarketClosed, MarketSettled, NotYourMarket, UnknownActor, AmountNotNumber,
+    AmountNotPositive, AmountTooLarge, LiquidityInvalid, UnknownAccount, InsufficientFunds, BalanceTooLarge.
+    """
+    market = require_market(state, command.market)
+    require_open(market, context.now)
+    if market.funder != f"actor:{context.actor}":
+        try:
+            require_role(state, context, "operator")
+        except RoleNeeded:
+            raise NotYourMarket(actor=context.actor, market=market.market) from None
+    _check_liquidity(command.liquidity, context)
+    offsets = maker.offsets_with(market.shares, market.liquidity, market.offsets, command.liquidity)
+    needed = maker.collateral_needed(market.shares, command.liquidity, offsets)
+    # No more comes back than was paid: gains stay until the end, when there is nothing left to cover.
+    paid = max(needed - (balance_of(state, market.collateral) - market.fees), 1 - market.subsidy)
+    if paid > 0:
+        move(state, context, market.funder_account, market.collateral, paid, "market subsidy")
+    elif paid < 0:
+        move(state, context, market.collateral, market.funder_account, -paid, "market subsidy returned")
+    subsidy = market.subsidy + paid
+    changed = market._replace(
+        liquidity=command.liquidity,
+        offsets=offsets,
+        subsidy=subsidy,
+        anchor=market.shares,
+        opening=opening_prices(market),
+        surplus=balance_of(state, market.collateral) - market.fees - subsidy,
+    )
+    state.put(MARKETS, market.market, changed)
+    return LiquidityChanged(market.market, command.liquidity, paid, subsidy, market.prices)

@@ -12,36 +12,40 @@ from scidex.exchange.markets.fills import empty_position
 from scidex.exchange.markets.model import (
     LISTINGS,
     MARKETS,
+    ORDERS,
     POSITIONS,
     TRADES,
     Market,
-    NoMarket,
+    OrderKey,
     Position,
     PositionKey,
+    RestingOrder,
     Trade,
     TradeKey,
+)
+from scidex.exchange.markets.refusals import (
+    NoMarket,
     UnknownMarket,
 )
 
 _MARKET = (
     "market, artifact_type, artifact_id, question, outcomes, liquidity, offsets, shares, prices, subsidy, funder,"
-    " state, trades, at_risk, opened_at, moved_at, closes_at, ended_at, outcome, maker_result"
+    " state, trades, at_risk, opened_at, moved_at, closes_at, ended_at, outcome, maker_result, resting,"
+    " anchor, surplus, fees, opening"
 )
 _POSITION = "market, owner, shares, cost, paid, at_risk, payout"
-_TRADE = "market, trade, at, owner, outcome, side, shares, redeemed, paid, prices"
+_TRADE = "market, trade, at, owner, outcome, side, shares, redeemed, paid, prices, fee, resting"
+_ORDER = (
+    "market, order_id, owner, outcome, side, shares, filled, limit_price, escrow, state, placed_at, expires_at,"
+    " ended_at"
+)  # fmt: skip
 
 
 def _market(row: Sequence[Any]) -> Market:
-    return Market(
-        row[0],
-        EntityKey(row[1], row[2]),
-        row[3],
-        tuple(row[4]),
-        row[5],
-        tuple(row[6]),
-        tuple(row[7]),
-        tuple(row[8]),
-        *row[9:],
+    opening = tuple(row[24]) if row[24] is not None else None
+    terms = (row[0], EntityKey(row[1], row[2]), row[3], tuple(row[4]), row[5])
+    return Market._make(
+        (*terms, tuple(row[6]), tuple(row[7]), tuple(row[8]), *row[9:21], tuple(row[21]), *row[22:24], opening)
     )
 
 
@@ -50,7 +54,7 @@ def _position(row: Sequence[Any]) -> Position:
 
 
 def _trade(row: Sequence[Any]) -> Trade:
-    return Trade._make((*row[:9], tuple(row[9])))
+    return Trade._make((*row[:9], tuple(row[9]), *row[10:]))
 
 
 def _array(parts: tuple[int, ...]) -> str:
@@ -114,30 +118,38 @@ def insert_markets(tx: Tx, rows: Mapping[str, Market]) -> None:
         f"INSERT INTO market ({_MARKET})"
         " SELECT market, artifact_type, artifact_id, question, outcomes::text[], liquidity, offsets::bigint[],"
         " shares::bigint[], prices::bigint[], subsidy, funder, state, trades, at_risk, opened_at, moved_at, closes_at,"
-        " ended_at, outcome, maker_result"
+        " ended_at, outcome, maker_result, resting, anchor::bigint[], surplus, fees, opening::bigint[]"
         " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
         " %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::integer[], %s::bigint[],"
-        " %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[])"
+        " %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[],"
+        " %s::integer[], %s::text[], %s::bigint[], %s::bigint[], %s::text[])"
         f" AS new ({_MARKET})",
         columns((row.market, *row.artifact, *row[2:]) for row in rows.values()),
     )
 
 
 def update_markets(tx: Tx, rows: Mapping[str, Market]) -> None:
-    """What trades and settlement change of markets that are locked."""
+    """What trades, orders, liquidity and settlement change of markets that are locked."""
     tx.execute(
-        "UPDATE market SET shares = new.shares::bigint[], prices = new.prices::bigint[], state = new.state,"
-        " trades = new.trades, at_risk = new.at_risk, moved_at = new.moved_at, ended_at = new.ended_at,"
-        " outcome = new.outcome, maker_result = new.maker_result"
-        " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::integer[], %s::bigint[],"
-        " %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[])"
-        " AS new (market, shares, prices, state, trades, at_risk, moved_at, ended_at, outcome, maker_result)"
+        "UPDATE market SET liquidity = new.liquidity, offsets = new.offsets::bigint[], shares = new.shares::bigint[],"
+        " prices = new.prices::bigint[], subsidy = new.subsidy, state = new.state, trades = new.trades,"
+        " at_risk = new.at_risk, moved_at = new.moved_at, ended_at = new.ended_at, outcome = new.outcome,"
+        " maker_result = new.maker_result, resting = new.resting, anchor = new.anchor::bigint[],"
+        " surplus = new.surplus, fees = new.fees, opening = new.opening::bigint[]"
+        " FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
+        " %s::integer[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[], %s::integer[],"
+        " %s::text[], %s::bigint[], %s::bigint[], %s::text[])"
+        " AS new (market, liquidity, offsets, shares, prices, subsidy, state, trades, at_risk, moved_at, ended_at,"
+        " outcome, maker_result, resting, anchor, surplus, fees, opening)"
         " WHERE market.market = new.market",
         columns(
             (
                 row.market,
+                row.liquidity,
+                _array(row.offsets),
                 _array(row.shares),
                 _array(row.prices),
+                row.subsidy,
                 row.state,
                 row.trades,
                 row.at_risk,
@@ -145,6 +157,11 @@ def update_markets(tx: Tx, rows: Mapping[str, Market]) -> None:
                 row.ended_at,
                 row.outcome,
                 row.maker_result,
+                row.resting,
+                _array(row.anchor),
+                row.surplus,
+                row.fees,
+                _array(row.opening) if row.opening is not None else None,
             )
             for row in rows.values()
         ),
@@ -212,11 +229,11 @@ def insert_trades(tx: Tx, rows: Mapping[TradeKey, Trade]) -> None:
     """New trades."""
     tx.execute(
         f"INSERT INTO market_trade ({_TRADE})"
-        " SELECT market, trade, at, owner, outcome, side, shares, redeemed, paid, prices::bigint[]"
+        " SELECT market, trade, at, owner, outcome, side, shares, redeemed, paid, prices::bigint[], fee, resting"
         " FROM unnest(%s::text[], %s::integer[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],"
-        " %s::bigint[], %s::bigint[], %s::bigint[], %s::text[])"
+        " %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[])"
         f" AS new ({_TRADE})",
-        columns((*row[:9], _array(row[9])) for row in rows.values()),
+        columns((*row[:9], _array(row[9]), *row[10:]) for row in rows.values()),
     )
 
 
@@ -224,6 +241,72 @@ def scan_trades(tx: Tx) -> Iterator[tuple[TradeKey, Trade]]:
     """Every trade."""
     for row in tx.execute(f"SELECT {_TRADE} FROM market_trade"):
         yield TradeKey(*row[:2]), _trade(row)
+
+
+def load_orders(tx: Tx, keys: Collection[OrderKey]) -> list[tuple[OrderKey, RestingOrder]]:
+    """Orders by key; the lock on their market keeps others away from them."""
+    rows = tx.execute(
+        f"SELECT {_ORDER} FROM unnest(%s::text[], %s::text[]) AS asked (market, order_id)"
+        " JOIN market_order USING (market, order_id)",
+        columns(keys),
+    )
+    return [(OrderKey(*row[:2]), RestingOrder._make(row)) for row in rows]
+
+
+def load_books(tx: Tx, markets: Collection[str]) -> Iterator[tuple[OrderKey, RestingOrder]]:
+    """The open orders of these markets, which are locked: those that have ended are in no book."""
+    rows = tx.each(f"SELECT {_ORDER} FROM market_order WHERE market = ANY(%s) AND state = 'open'", [list(markets)])
+    return ((OrderKey(*row[:2]), RestingOrder._make(row)) for row in rows)
+
+
+def insert_orders(tx: Tx, rows: Mapping[OrderKey, RestingOrder]) -> None:
+    """New orders."""
+    tx.execute(
+        f"INSERT INTO market_order ({_ORDER}) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[],"
+        " %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[],"
+        " %s::timestamptz[], %s::timestamptz[])",
+        columns(rows.values()),
+    )
+
+
+def update_orders(tx: Tx, rows: Mapping[OrderKey, RestingOrder]) -> None:
+    """What is left of orders whose markets are locked, and how they ended."""
+    tx.execute(
+        "UPDATE market_order SET shares = new.shares, filled = new.filled, escrow = new.escrow, state = new.state,"
+        " ended_at = new.ended_at"
+        " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[])"
+        " AS new (market, order_id, shares, filled, escrow, state, ended_at)"
+        " WHERE (market_order.market, market_order.order_id) = (new.market, new.order_id)",
+        columns([(*row[:2], row.shares, row.filled, row.escrow, row.state, row.ended_at) for row in rows.values()]),
+    )
+
+
+def scan_orders(tx: Tx) -> Iterator[tuple[OrderKey, RestingOrder]]:
+    """Every order that ever rested."""
+    for row in tx.execute(f"SELECT {_ORDER} FROM market_order"):
+        yield OrderKey(*row[:2]), RestingOrder._make(row)
+
+
+def due_orders(tx: Tx, *, limit: int = 1000) -> list[OrderKey]:
+    """Open orders whose time is over, the earliest first."""
+    rows = tx.execute(
+        "SELECT market, order_id FROM market_order WHERE state = 'open' AND expires_at <= %s"
+        " ORDER BY expires_at LIMIT %s",
+        [tx.now, limit],
+    )
+    return [OrderKey(*row) for row in rows]
+
+
+def find_orders(
+    tx: Tx, *, market: str | None = None, owner: str | None = None, limit: int | None = None
+) -> list[RestingOrder]:
+    """The open orders of a market, an owner, or both, the oldest first."""
+    rows = tx.execute(
+        f"SELECT {_ORDER} FROM market_order WHERE state = 'open' AND (%s::text IS NULL OR market = %s)"
+        " AND (%s::text IS NULL OR owner = %s) ORDER BY placed_at, length(order_id), order_id LIMIT %s",
+        [market, market, owner, owner, limit],
+    )
+    return [RestingOrder._make(row) for row in rows]
 
 
 def find_market(tx: Tx, market: str) -> Market:
@@ -301,6 +384,7 @@ def find_trades(tx: Tx, *, market: str, before: int | None = None, limit: int = 
 
 bind(LISTINGS, load=load_listings, insert=insert_listings, update=update_listings, scan=scan_listings)
 bind(MARKETS, load=load_markets, insert=insert_markets, update=update_markets, scan=scan_markets)
+bind(ORDERS, load=load_orders, load_groups=load_books, insert=insert_orders, update=update_orders, scan=scan_orders)
 bind(
     POSITIONS,
     load=load_positions,
