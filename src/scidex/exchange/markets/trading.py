@@ -120,7 +120,7 @@ def trade_in_book(
     """Settle a fill in a market that has a book: each resting order that it meets, then the trader, then what follows.
 
     A resting order of the trader's own that the price has gone past is taken out of the book: nobody trades with
-    himself.
+    himself. Refuses: TradeTooLarge, UnknownAccount, InsufficientFunds, BalanceTooLarge.
     """
     final = fill.prices[fill.which]
     for offer in offers:
