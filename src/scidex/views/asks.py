@@ -31,7 +31,7 @@ from scidex.views.base import Done
 from scidex.views.known import Known
 from scidex.views.ledger import HoldDone, MovedReceipt, hold_done, moved_receipt
 from scidex.views.markets import OrderReceipt, order_receipt
-from scidex.views.words import limit_price_of
+from scidex.views.words import PRICE, limit_price_of
 
 
 def _without_nul(text: str) -> str:
@@ -215,6 +215,9 @@ class OrderTerms(Ask):
     limit_price: Amount | None = Field(
         default=None, description="the worst average price per share, from 0 to 1; beyond it the order is refused"
     )
+    to_price: Amount | None = Field(
+        default=None, description="trade until the price is this; with spend, for at most so many tokens"
+    )
 
     @model_validator(mode="after")
     def _one_market(self) -> Self:
@@ -238,6 +241,7 @@ class OrderTerms(Ask):
             None if self.shares is None else parse_amount(self.shares, field="shares"),
             None if self.spend is None else parse_amount(self.spend, field="spend"),
             limit_price_of(self.limit_price, side),
+            None if self.to_price is None else parse_amount(self.to_price, PRICE, field="to_price", zero=True),
         )
 
     def done(self, receipt: Receipt[Any], tx: Tx, known: Known) -> OrderReceipt:

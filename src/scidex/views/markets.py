@@ -9,7 +9,7 @@ from pydantic import Field
 
 from scidex.core.journal import Receipt
 from scidex.core.units import TOKEN
-from scidex.exchange.markets import PRICE_DECIMALS, Fill, Market, Position, Trade
+from scidex.exchange.markets import PRICE_DECIMALS, Fill, Market, Position, Trade, Traded
 from scidex.views.base import Done, View, done, tokens
 
 _PRICE_ONE = 10**PRICE_DECIMALS
@@ -64,6 +64,8 @@ class TradeView(View):
     shares: float
     redeemed: float = Field(description="shares of every other outcome that were sold back first")
     paid: float = Field(description="net tokens that left the trader's wallet; negative if they came in")
+    fee: float
+    resting: str | None = Field(description="the order of the book that was filled, if it was one")
     prices: dict[str, float]
 
 
@@ -75,8 +77,10 @@ class OrderReceipt(Done):
     outcome: str
     side: str
     shares: float
+    matched: float = Field(description="shares that met resting orders; the others met the maker")
     redeemed: float
     paid: float
+    fee: float = Field(description="tokens paid besides, to the maker's funder")
     average_price: float = Field(description="tokens per share, before what was sold back")
     prices: dict[str, float]
     position: dict[str, float] = Field(description="the trader's shares after the trade")
@@ -187,26 +191,33 @@ def trade_view(market: Market, trade: Trade) -> TradeView:
         shares=tokens(trade.shares),
         redeemed=tokens(trade.redeemed),
         paid=tokens(trade.paid),
+        fee=tokens(trade.fee),
+        resting=trade.resting,
         prices=_by_outcome(market.outcomes, trade.prices, _PRICE_ONE),
     )
 
 
 def order_receipt(outcomes: tuple[str, ...], receipt: Receipt[Any]) -> OrderReceipt:
     """The receipt of an order in a market with these outcomes."""
-    traded = receipt.result
-    return OrderReceipt(
-        **done(receipt),
-        market=traded.market,
-        trade=traded.trade,
-        outcome=traded.outcome,
-        side=traded.side,
-        shares=tokens(traded.shares),
-        redeemed=tokens(traded.redeemed),
-        paid=tokens(traded.paid),
-        average_price=abs(traded.paid + traded.redeemed) / traded.shares,
-        prices=_by_outcome(outcomes, traded.prices, _PRICE_ONE),
-        position=_by_outcome(outcomes, traded.position, TOKEN.parts),
-    )
+    return OrderReceipt(**done(receipt), **traded_facts(outcomes, receipt.result))
+
+
+def traded_facts(outcomes: tuple[str, ...], traded: Traded) -> dict[str, Any]:
+    """What an order did, in whole units."""
+    return {
+        "market": traded.market,
+        "trade": traded.trade,
+        "outcome": traded.outcome,
+        "side": traded.side,
+        "shares": tokens(traded.shares),
+        "matched": tokens(traded.matched),
+        "redeemed": tokens(traded.redeemed),
+        "paid": tokens(traded.paid),
+        "fee": tokens(traded.fee),
+        "average_price": abs(traded.paid + traded.redeemed) / traded.shares,
+        "prices": _by_outcome(outcomes, traded.prices, _PRICE_ONE),
+        "position": _by_outcome(outcomes, traded.position, TOKEN.parts),
+    }
 
 
 def quote_view(market: Market, outcome: str, side: str, fill: Fill) -> Quote:

@@ -14,7 +14,7 @@ from scidex.exchange.markets.actions import (
     resolve_market,
     void_market,
 )
-from scidex.exchange.markets.book import buy_path, offers_to
+from scidex.exchange.markets.book import Path, buy_path, offers_to
 from scidex.exchange.markets.fills import Fill, empty_position, fill_of, position_after
 from scidex.exchange.markets.maker import shares_to_price
 from scidex.exchange.markets.model import (
@@ -89,6 +89,8 @@ from scidex.exchange.markets.rules import (
     void_prices,
 )
 from scidex.exchange.markets.store import (
+    Candle,
+    find_candles,
     find_market,
     find_markets,
     find_markets_named,
@@ -111,6 +113,7 @@ __all__ = [
     "ArtifactListed",
     "BookFull",
     "CancelOrder",
+    "Candle",
     "ChangeLiquidity",
     "CloseMarket",
     "CloseTimeInvalid",
@@ -139,6 +142,7 @@ __all__ = [
     "OrderNotOpen",
     "OrderSizeInvalid",
     "OutcomesInvalid",
+    "Path",
     "Placed",
     "Position",
     "PositionKey",
@@ -170,6 +174,7 @@ __all__ = [
     "expire_due_orders",
     "fee_of",
     "fill_of",
+    "find_candles",
     "find_market",
     "find_markets",
     "find_markets_named",

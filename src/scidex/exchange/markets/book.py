@@ -132,7 +132,7 @@ def _from_maker(
         bought = lmsr.shares_bought(held, b, offsets, which, purse)
         if step is None or bought <= step:
             return bought, purse
-    assert step is not None
+    assert step is not None, "neither a size, a spend nor a limit"
     return step, lmsr.charge(held, b, offsets, which, step)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities import EntityKey
-from scidex.exchange.markets.fills import empty_position
+from scidex.exchange.markets.fills import empty_position, outcome_of
 from scidex.exchange.markets.model import (
     LISTINGS,
     MARKETS,
@@ -380,6 +381,32 @@ def find_trades(tx: Tx, *, market: str, before: int | None = None, limit: int = 
         [market, before or 2**31 - 1, limit],
     )
     return [_trade(row) for row in rows]
+
+
+class Candle(NamedTuple):
+    """Prices (10^-12) of an outcome within an interval: first, highest, lowest, last; what takers traded, in parts."""
+
+    start: datetime
+    first: int
+    high: int
+    low: int
+    last: int
+    shares: int
+    trades: int
+
+
+def find_candles(tx: Tx, market: Market, *, outcome: str, seconds: int, limit: int = 100) -> list[Candle]:
+    """The prices after trades by interval, the latest first. Refuses: UnknownOutcome."""
+    which = outcome_of(market, outcome) + 1
+    rows = tx.execute(
+        "SELECT date_bin(make_interval(secs => %s), at, 'epoch') AS start, (array_agg(prices[%s] ORDER BY trade))[1],"
+        " max(prices[%s]), min(prices[%s]), (array_agg(prices[%s] ORDER BY trade DESC))[1],"
+        " coalesce(sum(shares) FILTER (WHERE resting IS NULL), 0)::bigint,"
+        " count(*) FILTER (WHERE resting IS NULL)"
+        " FROM market_trade WHERE market = %s GROUP BY start ORDER BY start DESC LIMIT %s",
+        [seconds, which, which, which, which, market.market, limit],
+    )
+    return [Candle._make(row) for row in rows]
 
 
 bind(LISTINGS, load=load_listings, insert=insert_listings, update=update_listings, scan=scan_listings)

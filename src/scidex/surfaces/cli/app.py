@@ -32,6 +32,7 @@ TOPICS = {
     "replay": Topic("scenarios", "Trade a recorded world again, and compare with what was recorded.", True),
     "audit": Topic("system", "Check every invariant, and every table against the journal run again.", True),
     "markets": Topic("markets", "Markets on artifacts: quote, trade, settle."),
+    "orders": Topic("orders", "Limit orders, the book and its depth, candles, orders in plain words."),
     "settlement": Topic("settlement", "How markets end: proposed on evidence, disputed, decided, paid."),
     "bounties": Topic("bounties", "Tokens in escrow for progress on an artifact."),
     "earnings": Topic("earnings", "What verified output was rewarded with: record, verify, retract."),

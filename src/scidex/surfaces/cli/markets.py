@@ -38,6 +38,8 @@ LimitPrice = Annotated[
     str | None, typer.Option("--limit-price", metavar="PRICE", help="Worst average price per share, from 0 to 1.")
 ]
 
+ToPrice = Annotated[str | None, typer.Option("--to-price", metavar="PRICE", help="Until the price is this.")]
+
 
 @reads(markets, "list")
 def list_markets(
@@ -128,10 +130,11 @@ def buy(
     shares: Shares = None,
     spend: Spend = None,
     limit_price: LimitPrice = None,
+    to_price: ToPrice = None,
     key: Key = None,
 ) -> views.OrderReceipt:
-    """Buy shares of an outcome, by --shares or by --spend."""
-    return _ordered(tx, "buy", market, outcome, shares, spend, limit_price, key)
+    """Buy shares of an outcome, by --shares, by --spend, or until its price is --to-price."""
+    return _ordered(tx, "buy", market, outcome, shares, spend, limit_price, to_price, key)
 
 
 @changes(markets, "sell")
@@ -144,7 +147,7 @@ def sell(
     key: Key = None,
 ) -> views.OrderReceipt:
     """Sell shares of an outcome."""
-    return _ordered(tx, "sell", market, outcome, shares, None, limit_price, key)
+    return _ordered(tx, "sell", market, outcome, shares, None, limit_price, None, key)
 
 
 def _ordered(
@@ -155,6 +158,7 @@ def _ordered(
     shares: str | None,
     spend: str | None,
     limit_price: str | None,
+    to_price: str | None,
     key: str | None,
 ) -> views.OrderReceipt:
     receipt = place_order(
@@ -165,6 +169,7 @@ def _ordered(
         shares=shares_of(shares, "shares"),
         spend=shares_of(spend, "spend"),
         limit_price=views.limit_price_of(limit_price, side),
+        to_price=None if to_price is None else parse_amount(to_price, views.PRICE, field="to_price", zero=True),
         key=key,
     )
     return views.order_receipt(find_market(tx, market).outcomes, receipt)

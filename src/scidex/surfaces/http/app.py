@@ -20,6 +20,7 @@ from scidex.surfaces.http import (
     exports,
     ledger,
     markets,
+    orders,
     registry,
     reservations,
     settlement,
@@ -50,6 +51,7 @@ must ask. 404: it names what is not there. 409: ask again after a change. 402: a
 """
 TAGS = [
     {"name": "markets", "description": "prices, orders, positions, and how markets open and end"},
+    {"name": "orders", "description": "limit orders, the book and its depth, candles, liquidity, plain words"},
     {
         "name": "bounties",
         "description": "tokens in escrow for progress on an artifact, claimed, worked for, awarded",
@@ -101,6 +103,7 @@ def create_app(economy: Economy) -> FastAPI:
     app.add_middleware(Edge)
     for topic in (
         markets,
+        orders,
         settlement,
         bounties,
         earnings,

@@ -129,12 +129,16 @@ def get_price(
     """The prices of the market on an artifact now."""
 
     def work(tx: Tx) -> Prices:
-        return prices_of(_market_of(tx, artifact_id, artifact_type), tx.now)
+        return prices_of(market_of(tx, artifact_id, artifact_type), tx.now)
 
     return reader.read(work)
 
 
-def _market_of(tx: Tx, artifact_id: str, artifact_type: str | None) -> Market:
+def market_of(tx: Tx, artifact_id: str, artifact_type: str | None) -> Market:
+    """The market on an artifact, or where there is no such artifact, of that id.
+
+    Refuses: UnknownEntity, EntityAmbiguous, NoMarket.
+    """
     try:
         entity = find_entity(tx, entity_id=artifact_id, entity_type=artifact_type)
     except UnknownEntity:

@@ -1,0 +1,215 @@
+"""The book of a market: limit orders, depth, candles, liquidity, and orders in plain words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Path, Query
+from pydantic import Field, model_validator
+from starlette.responses import Response
+
+from scidex.core.db import Tx
+from scidex.core.units import parse_amount
+from scidex.exchange.markets import (
+    Market,
+    cancel_order,
+    change_liquidity,
+    find_market,
+    find_orders,
+    place_limit_order,
+    place_order,
+)
+from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit
+from scidex.surfaces.http.markets import market_of
+from scidex.views import (
+    PRICE,
+    Amount,
+    Body,
+    Book,
+    CandleView,
+    EndedReceipt,
+    LiquidityReceipt,
+    OrderReceipt,
+    Page,
+    PlacedReceipt,
+    RestingView,
+    Side,
+    Text,
+    When,
+    book_of,
+    candles_of,
+    ended_receipt,
+    example,
+    liquidity_receipt,
+    order_in_words,
+    order_receipt,
+    placed_receipt,
+    resting_view,
+)
+
+router = APIRouter(prefix="/api/market", tags=["orders"])
+
+
+class MarketTerms(Body):
+    """Which market: by its id, or by the artifact that it is on."""
+
+    market: Text | None = Field(default=None, description="the market's id; or give artifact_id")
+    artifact_id: Text | None = None
+    artifact_type: Text | None = Field(default=None, description="needed where several artifacts have this id")
+
+    @model_validator(mode="after")
+    def _one_market(self) -> Self:
+        if (self.market is None) == (self.artifact_id is None):
+            raise ValueError("give one of market and artifact_id")
+        return self
+
+    def found(self, tx: Tx) -> Market:
+        """The market as it is now. Refuses: UnknownMarket, UnknownEntity, EntityAmbiguous, NoMarket."""
+        if self.market is not None:
+            return find_market(tx, self.market)
+        return market_of(tx, self.artifact_id or "", self.artifact_type)
+
+
+class LimitBody(MarketTerms):
+    """A limit order: what cannot be had at once rests in the book."""
+
+    model_config = example(market="tau-by-2027", outcome="yes", shares=50, limit_price=0.4)
+
+    outcome: Text
+    side: Side = "buy"
+    shares: Amount
+    limit_price: Amount = Field(description="no share is bought above it, or sold below it; between 0 and 1")
+    expires_at: When | None = Field(default=None, description="when what is left of it lapses, with its zone")
+
+
+class CancelBody(Body):
+    """Which order leaves the book."""
+
+    model_config = example(market="tau-by-2027", order="o17")
+
+    market: Text
+    order: Text
+
+
+class LiquidityBody(Body):
+    """A market's new liquidity."""
+
+    model_config = example(market="tau-by-2027", liquidity=250)
+
+    market: Text
+    liquidity: Amount
+
+
+class WordsBody(MarketTerms):
+    """An order in plain words."""
+
+    model_config = example(market="tau-by-2027", say="stake 25 tokens that it holds")
+
+    say: Text
+
+
+@router.post("/limit", response_model=PlacedReceipt)
+def post_limit(body: LimitBody, caller: AsCaller) -> Response:
+    """Trade what can be had at the limit or better, and let the rest wait in the book."""
+
+    def work(tx: Tx, key: str | None) -> PlacedReceipt:
+        market = body.found(tx)
+        receipt = place_limit_order(
+            tx,
+            market=market.market,
+            outcome=body.outcome,
+            side=body.side,
+            shares=parse_amount(body.shares, field="shares"),
+            limit_price=parse_amount(body.limit_price, PRICE, field="limit_price", zero=True),
+            expires_at=body.expires_at,
+            key=key,
+        )
+        return placed_receipt(market.outcomes, receipt)
+
+    return caller.change(work, body)
+
+
+@router.post("/cancel", response_model=EndedReceipt)
+def post_cancel(body: CancelBody, caller: AsCaller) -> Response:
+    """Take an order out of the book; what it had set aside goes back."""
+    return caller.change(
+        lambda tx, key: ended_receipt(cancel_order(tx, market=body.market, order=body.order, key=key)), body
+    )
+
+
+@router.post("/liquidity", response_model=LiquidityReceipt)
+def post_liquidity(body: LiquidityBody, caller: AsCaller) -> Response:
+    """Make trades move the prices less, or more; no price moves, and the funder pays the difference or gets it."""
+
+    def work(tx: Tx, key: str | None) -> LiquidityReceipt:
+        parts = parse_amount(body.liquidity, field="liquidity")
+        receipt = change_liquidity(tx, market=body.market, liquidity=parts, key=key)
+        return liquidity_receipt(find_market(tx, body.market).outcomes, receipt)
+
+    return caller.change(work, body)
+
+
+@router.post("/say", response_model=OrderReceipt)
+def post_words(body: WordsBody, caller: AsCaller) -> Response:
+    """Trade as a sentence says: `stake 25 tokens that it holds`, `move the price to 0.7, spend at most 40`."""
+
+    def work(tx: Tx, key: str | None) -> OrderReceipt:
+        market = body.found(tx)
+        order = order_in_words(market, body.say)
+        receipt = place_order(
+            tx,
+            market=order.market,
+            outcome=order.outcome,
+            side=order.side,
+            shares=order.shares,
+            spend=order.spend,
+            to_price=order.to_price,
+            key=key,
+        )
+        return order_receipt(market.outcomes, receipt)
+
+    return caller.change(work, body)
+
+
+@router.get("/orders")
+def get_orders(
+    reader: AsReader,
+    market: Annotated[Text | None, Query(description="only of this market")] = None,
+    actor: Annotated[Text | None, Query(description="only of this actor")] = None,
+    limit: Limit = 100,
+) -> Page[RestingView]:
+    """Resting orders, the oldest first."""
+
+    def work(tx: Tx) -> Page[RestingView]:
+        found = find_orders(tx, market=market, owner=actor, limit=limit)
+        return Page[RestingView](items=[resting_view(order) for order in found])
+
+    return reader.read(work)
+
+
+@router.get("/book/{artifact_id:path}")
+def get_book(
+    artifact_id: Annotated[Text, Path(description="an artifact's id; where there is none, a market's id")],
+    reader: AsReader,
+    artifact_type: Annotated[Text | None, Query(description="needed where several artifacts have this id")] = None,
+) -> Book:
+    """What orders would meet now: depth by price, what so many tokens would do, and what rests."""
+    return reader.read(lambda tx: book_of(tx, market_of(tx, artifact_id, artifact_type)))
+
+
+@router.get("/candles/{artifact_id:path}")
+def get_candles(
+    artifact_id: Annotated[Text, Path(description="an artifact's id; where there is none, a market's id")],
+    reader: AsReader,
+    artifact_type: Annotated[Text | None, Query(description="needed where several artifacts have this id")] = None,
+    outcome: Annotated[Text | None, Query(description="the first if left out")] = None,
+    seconds: Annotated[int, Query(ge=1, le=31_536_000, description="length of an interval")] = 3600,
+    limit: Limit = 100,
+) -> Page[CandleView]:
+    """The price of an outcome by interval, the latest first; intervals without a trade are left out."""
+
+    def work(tx: Tx) -> Page[CandleView]:
+        market = market_of(tx, artifact_id, artifact_type)
+        return Page[CandleView](items=candles_of(tx, market, outcome or market.outcomes[0], seconds, limit))
+
+    return reader.read(work)
