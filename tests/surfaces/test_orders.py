@@ -119,6 +119,8 @@ def ask(client: TestClient, path: str, body: dict[str, object], by: str = "opera
 def test_a_limit_order_over_http_rests_is_shown_and_leaves(client):
     for path, body in (
         ("/api/ledger/issue", {"account": "actor:operator/wallet/token", "amount": 1000, "reason": "x"}),
+        ("/api/actors", {"name": "bob", "roles": []}),
+        ("/api/ledger/issue", {"account": "actor:bob/wallet/token", "amount": 10, "reason": "x"}),
         ("/api/entities", {"entity_type": "gap", "entity_id": "g", "title": "g"}),
         ("/api/market/open", {"market": "m", "artifact_id": "g", "question": "?", "liquidity": 100}),
     ):
@@ -134,11 +136,12 @@ def test_a_limit_order_over_http_rests_is_shown_and_leaves(client):
     book = client.get("/api/market/book/g").json()
     assert book["sides"][1]["asks"][0]["price"] == pytest.approx(0.4)
     assert client.get("/api/market/candles/g").json()["items"][0]["trades"] == 1
-    said = ask(client, "/api/market/say", {"artifact_id": "g", "say": "stake 1 token that it fails"})
-    assert said.status_code == 200, said.text
+    said = ask(client, "/api/market/say", {"artifact_id": "g", "say": "stake 1 token that it fails"}, "bob")
+    assert said.status_code == 200 and said.json()["matched"] > 0, said.text
     assert ask(client, "/api/market/liquidity", {"market": "m", "liquidity": 200}).json()["paid"] > 0
     ended = ask(client, "/api/market/cancel", {"market": "m", "order": told["order"]})
-    assert ended.status_code == 200 and ended.json()["state"] == "cancelled"
+    assert ended.status_code == 200, ended.text
+    assert ended.json()["state"] == "cancelled"
     again = ask(client, "/api/market/cancel", {"market": "m", "order": told["order"]})
     assert (again.status_code, again.json()["code"]) == (409, "order_not_open")
     refused = ask(client, "/api/market/limit", {**limit, "limit_price": 1})
