@@ -143,30 +143,15 @@ def update_markets(tx: Tx, rows: Mapping[str, Market]) -> None:
         " AS new (market, liquidity, offsets, shares, prices, subsidy, state, trades, at_risk, moved_at, ended_at,"
         " outcome, maker_result, resting, anchor, surplus, fees, opening)"
         " WHERE market.market = new.market",
-        columns(
-            (
-                row.market,
-                row.liquidity,
-                _array(row.offsets),
-                _array(row.shares),
-                _array(row.prices),
-                row.subsidy,
-                row.state,
-                row.trades,
-                row.at_risk,
-                row.moved_at,
-                row.ended_at,
-                row.outcome,
-                row.maker_result,
-                row.resting,
-                _array(row.anchor),
-                row.surplus,
-                row.fees,
-                _array(row.opening) if row.opening is not None else None,
-            )
-            for row in rows.values()
-        ),
+        columns(map(_moving, rows.values())),
     )
+
+
+def _moving(row: Market) -> tuple[Any, ...]:
+    curve = (row.market, row.liquidity, *map(_array, row[5:8]), row.subsidy)
+    ended = (row.moved_at, row.ended_at, row.outcome, row.maker_result)
+    opening = _array(row.opening) if row.opening is not None else None
+    return (*curve, *row[10:13], *ended, row.resting, _array(row.anchor), row.surplus, row.fees, opening)
 
 
 def scan_markets(tx: Tx) -> Iterator[tuple[str, Market]]:
