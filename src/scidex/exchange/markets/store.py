@@ -45,9 +45,7 @@ _ORDER = (
 def _market(row: Sequence[Any]) -> Market:
     opening = tuple(row[24]) if row[24] is not None else None
     terms = (row[0], EntityKey(row[1], row[2]), row[3], tuple(row[4]), row[5])
-    return Market._make(
-        (*terms, tuple(row[6]), tuple(row[7]), tuple(row[8]), *row[9:21], tuple(row[21]), *row[22:24], opening)
-    )
+    return Market._make((*terms, *map(tuple, row[6:9]), *row[9:21], tuple(row[21]), *row[22:24], opening))
 
 
 def _position(row: Sequence[Any]) -> Position:
@@ -162,11 +160,8 @@ def scan_markets(tx: Tx) -> Iterator[tuple[str, Market]]:
 
 def load_positions(tx: Tx, keys: Collection[PositionKey]) -> list[tuple[PositionKey, Position]]:
     """Positions by key; the lock on their market keeps others away from them."""
-    rows = tx.execute(
-        f"SELECT {_POSITION} FROM unnest(%s::text[], %s::text[]) AS asked (market, owner)"
-        " JOIN market_position USING (market, owner)",
-        columns(keys),
-    )
+    asked = " FROM unnest(%s::text[], %s::text[]) AS asked (market, owner)"
+    rows = tx.execute(f"SELECT {_POSITION}{asked} JOIN market_position USING (market, owner)", columns(keys))
     return [(PositionKey(*row[:2]), _position(row)) for row in rows]
 
 
@@ -231,11 +226,8 @@ def scan_trades(tx: Tx) -> Iterator[tuple[TradeKey, Trade]]:
 
 def load_orders(tx: Tx, keys: Collection[OrderKey]) -> list[tuple[OrderKey, RestingOrder]]:
     """Orders by key; the lock on their market keeps others away from them."""
-    rows = tx.execute(
-        f"SELECT {_ORDER} FROM unnest(%s::text[], %s::text[]) AS asked (market, order_id)"
-        " JOIN market_order USING (market, order_id)",
-        columns(keys),
-    )
+    asked = " FROM unnest(%s::text[], %s::text[]) AS asked (market, order_id)"
+    rows = tx.execute(f"SELECT {_ORDER}{asked} JOIN market_order USING (market, order_id)", columns(keys))
     return [(OrderKey(*row[:2]), RestingOrder._make(row)) for row in rows]
 
 
