@@ -36,6 +36,8 @@ _MARKET = (
 )
 _POSITION = "market, owner, shares, cost, paid, at_risk, payout"
 _TRADE = "market, trade, at, owner, outcome, side, shares, redeemed, paid, prices, fee, resting"
+_ASKED = "unnest(%s::text[], %s::text[]) AS asked (market, owner)"
+_ASKED_ORDER = "unnest(%s::text[], %s::text[]) AS asked (market, order_id)"
 _ORDER = (
     "market, order_id, owner, outcome, side, shares, filled, limit_price, escrow, state, placed_at, expires_at,"
     " ended_at"
@@ -160,8 +162,7 @@ def scan_markets(tx: Tx) -> Iterator[tuple[str, Market]]:
 
 def load_positions(tx: Tx, keys: Collection[PositionKey]) -> list[tuple[PositionKey, Position]]:
     """Positions by key; the lock on their market keeps others away from them."""
-    asked = " FROM unnest(%s::text[], %s::text[]) AS asked (market, owner)"
-    rows = tx.execute(f"SELECT {_POSITION}{asked} JOIN market_position USING (market, owner)", columns(keys))
+    rows = tx.execute(f"SELECT {_POSITION} FROM {_ASKED} JOIN market_position USING (market, owner)", columns(keys))
     return [(PositionKey(*row[:2]), _position(row)) for row in rows]
 
 
@@ -226,8 +227,7 @@ def scan_trades(tx: Tx) -> Iterator[tuple[TradeKey, Trade]]:
 
 def load_orders(tx: Tx, keys: Collection[OrderKey]) -> list[tuple[OrderKey, RestingOrder]]:
     """Orders by key; the lock on their market keeps others away from them."""
-    asked = " FROM unnest(%s::text[], %s::text[]) AS asked (market, order_id)"
-    rows = tx.execute(f"SELECT {_ORDER}{asked} JOIN market_order USING (market, order_id)", columns(keys))
+    rows = tx.execute(f"SELECT {_ORDER} FROM {_ASKED_ORDER} JOIN market_order USING (market, order_id)", columns(keys))
     return [(OrderKey(*row[:2]), RestingOrder._make(row)) for row in rows]
 
 
