@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from scidex import lab
-from scidex.exchange.markets import find_market, find_positions
+from scidex import lab, ledger
+from scidex.exchange.markets import find_market, find_markets, find_positions
 from scidex.scenarios import (
     EndowmentTooSmall,
     PrefixTaken,
@@ -22,6 +23,7 @@ from scidex.scenarios import (
 
 DATA = Path(__file__).parents[1] / "data" / "replication_markets"
 MARKETS = "market,title,doi,liquidity,resolution,final_price,maker_result"
+T = 1_000_000
 TRADES = "market,transaction_id,time,trader,outcome,shares,cash,price_after,cash_verified"
 
 
@@ -58,6 +60,53 @@ def test_the_replication_markets_come_out_as_they_did(economy):
     assert sum(bin.count for bin in report.calibration) == 40
     assert seen[-1] == (2328, 2328)
     assert audit(economy).ok
+
+
+def implied_by_the_data():
+    """Profit and loss of every trader, and of the maker, in every market, from the files alone: the textbook's cost
+    function, in floats.
+
+    A trade costs C(after) - C(before), whatever of it sells back; whoever then holds more of the winning side than of
+    the other gets the difference, so a position is counted by what it holds of each side, sold back or not.
+    """
+    with (DATA / "markets.csv").open(encoding="utf-8") as file:
+        truth = {row["market"]: row for row in csv.DictReader(file)}
+    sold = {market: {"yes": 0.0, "no": 0.0} for market in truth}
+    profits: dict[tuple[str, str], float] = {}
+    trades: Counter[str] = Counter()
+    with (DATA / "trades.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            market, trader, shares = row["market"], row["trader"], float(row["shares"])
+            b, held = float(truth[market]["liquidity"]), sold[market]
+            before = b * math.log(sum(math.exp(each / b) for each in held.values()))
+            held[row["outcome"]] += shares
+            cost = b * math.log(sum(math.exp(each / b) for each in held.values())) - before
+            won = shares if row["outcome"] == truth[market]["resolution"] else 0.0
+            profits[trader, market] = profits.get((trader, market), 0.0) + won - cost
+            trades[trader] += 1
+    return profits, trades
+
+
+def test_every_trader_and_the_maker_are_paid_what_the_data_implies(economy):
+    report = replay(economy, DATA)
+    profits, trades = implied_by_the_data()
+    assert len(trades) == 83
+    with economy.reading() as tx:
+        paid = {(each.owner, each.market): each.payout - each.paid for each in find_positions(tx, limit=10_000)}
+        made = {each.market: each.maker_result for each in find_markets(tx, limit=1000)}
+        wallets = {trader: ledger.find_account(tx, ledger.wallet_of(trader)).balance for trader in trades}
+    assert paid.keys() == profits.keys()
+    for place, profit in profits.items():
+        assert paid[place] / T == pytest.approx(profit, abs=1e-4), place
+    for market, result in made.items():
+        implied = -sum(profit for (_, where), profit in profits.items() if where == market)
+        assert result / T == pytest.approx(implied, abs=1e-4), market
+    for trader, count in trades.items():
+        # In all markets together: with every trade less than a part, 10^-6 tokens, is rounded away, and the shares of
+        # the file, which have ten decimals, by half a part.
+        implied = sum(profit for (who, _), profit in profits.items() if who == trader)
+        assert wallets[trader] / T - report.endowment == pytest.approx(implied, abs=1.5e-6 * count), trader
+    assert sum(paid.values()) + sum(made.values()) == 0
 
 
 def test_the_same_record_again_trades_nothing_twice(economy):
