@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from psycopg import errors
 from tests.settlement.conftest import CLOSES, PASSED, POLICY, REFUTED, T
 
 from scidex import lab
@@ -16,6 +17,7 @@ from scidex.core.names import NameInvalid
 from scidex.exchange import markets, settlement
 from scidex.exchange.settlement import ExternalVerdict, Panel
 from scidex.ledger import AccountKey, InsufficientFunds, Leg, PlaceHold, issue, transfer, wallet_of
+from scidex.policy import Policy, enact_policy
 
 BOND = int(POLICY.settlement_bond_min * T)
 POOL = AccountKey("pool:treasury", "pool", "token")
@@ -267,6 +269,45 @@ def test_a_market_resolved_directly_under_a_proposal_gives_the_bonds_back(court)
     court.pass_by(seconds=POLICY.settlement_appeal_s)
     assert (court.sweep(), court.settlement().state) == (["released"], "done")
     assert lab.audit(court.tx).findings == ()
+
+
+def test_by_policy_a_proposal_ends_the_trading_of_an_open_market(court):
+    enact_policy(court.town.as_actor("system"), policy=Policy(settlement_closes_early=True))
+    court.tx.cache.clear()
+    court.trade()
+    court.pass_by(days=2)
+    court.propose()
+    found = markets.find_market(court.tx, "m")
+    assert (found.state, found.ended_at, court.settlement().traded_until) == ("closed", court.tx.now, court.tx.now)
+    with pytest.raises(markets.MarketClosed):
+        court.trade()
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE settlement SET bonds = bonds + 1",
+        "UPDATE settlement_case SET bond = bond + 1",
+        "UPDATE settlement_portion SET due = due + 1",
+        "UPDATE settlement_portion SET paid = paid + 1, withheld = withheld + 1",
+        "UPDATE settlement SET withheld = withheld + 1",
+        "UPDATE ledger_account SET balance = balance - 1 WHERE owner = 'settlement:m' AND balance > 0",
+    ],
+)
+def test_an_audit_sees_bonds_and_portions_that_are_not_those_of_the_journal(court, tampering):
+    court.finish()
+    court.propose(actor="dan", outcome="no", replaces=1)
+    assert lab.audit(court.tx).ok
+    court.tx.execute(tampering)
+    report = lab.audit(court.tx)
+    assert (report.checks["settlements"], report.checks["tables"]) == (False, False)
+    assert "settlement m" in {finding.row for finding in report.findings}
+
+
+def test_the_database_keeps_no_bond_without_a_case(court):
+    court.finish()
+    with pytest.raises(errors.CheckViolation):
+        court.tx.execute("UPDATE settlement SET bonds = 1")
 
 
 class TestStages:

@@ -82,7 +82,8 @@ _BONDING: dict[Any, Any] = {
 }
 _ENDING: dict[Any, Any] = {
     **SETTLING,
-    TRADES: lambda command, actor, state: (Whole(command.market),),
+    # A decision for an outcome needs no prices of the past; what time makes due may be a void.
+    TRADES: lambda command, actor, state: () if getattr(command, "outcome", None) else (Whole(command.market),),
     SETTLEMENTS: _JUDGING[SETTLEMENTS],
     CASES: _case,
     STAGES: _JUDGING[STAGES],
