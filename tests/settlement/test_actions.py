@@ -391,8 +391,8 @@ class TestAgain:
         market = markets.find_market(court.tx, "m")
         payouts = {row.owner: row.payout for row in markets.find_positions(court.tx, market="m")}
         assert (market.state, market.outcome, payouts) == ("resolved", "no", {"alice": 0, "bob": 20 * T})
-        exact = markets.lmsr.maker_result(market.shares, market.liquidity, market.offsets, 1)
-        assert 0 <= market.maker_result - exact <= market.trades + 1
+        costs = sum(row.paid for row in markets.find_positions(court.tx, market="m"))
+        assert market.maker_result == costs - 20 * T
 
     def test_nobody_is_taken_below_what_they_have_and_the_rest_is_short_in_proportion(self, court):
         court.finish()

@@ -100,12 +100,13 @@ class Ends(RuleBasedStateMachine):
             (RegisterActor("rita", "person", ("reviewer",)), "operator"),
             (RegisterActor("rosa", "person", ("resolver",)), "operator"),
             *((Issue(wallet_of(name), 100 * T, "endowment"), "operator") for name in (*TRADERS, "pat", "dan", "rita")),
-            (Issue(wallet_of("maker"), 1000 * T, "endowment"), "operator"),
+            *((Issue(key, 1000 * T, "endowment"), "operator") for key in (wallet_of("maker"), settlement.POOL)),
         ]
         for name in MARKETS:
             artifact = EntityKey("gap", name)
-            opening = markets.OpenMarket(name, artifact, "?", OUTCOMES, 40 * T, None, DAWN + timedelta(days=5))
-            house += [(RegisterEntity(*artifact, "title"), "operator"), (opening, "maker")]
+            pool, opener = (None, "maker") if name == "m" else ("treasury", "operator")
+            opening = markets.OpenMarket(name, artifact, "?", OUTCOMES, 40 * T, None, DAWN + timedelta(days=5), pool)
+            house += [(RegisterEntity(*artifact, "title"), "operator"), (opening, opener)]
         for command, actor in house:
             answer = self.apply(command, actor)
             assert not isinstance(answer, Refusal) or actor == "system", answer
@@ -115,10 +116,27 @@ class Ends(RuleBasedStateMachine):
     def trade(self, name: str, actor: str, outcome: str, spend: int) -> None:
         self.apply(markets.Order(name, outcome, "buy", None, spend), actor)
 
+    @precondition(lambda self: self.now < DAWN + timedelta(days=5))
+    @rule(
+        name=market_names,
+        actor=st.sampled_from(TRADERS),
+        outcome=st.sampled_from(OUTCOMES),
+        side=st.sampled_from(("buy", "sell")),
+        shares=tokens,
+        price=st.integers(1, 9),
+    )
+    def rest(self, name: str, actor: str, outcome: str, side: str, shares: int, price: int) -> None:
+        self.apply(markets.LimitOrder(name, outcome, side, shares, price * 10**11), actor)
+
+    @precondition(lambda self: self.now < DAWN + timedelta(days=5))
+    @rule(name=market_names, liquidity=st.integers(20, 90))
+    def change_liquidity(self, name: str, liquidity: int) -> None:
+        self.apply(markets.ChangeLiquidity(name, liquidity * T), "operator")
+
     @precondition(lambda self: self.now == DAWN)
     @rule(name=market_names)
     def make_it_staged(self, name: str) -> None:
-        self.apply(settlement.StageMarket(name), "maker")
+        self.apply(settlement.StageMarket(name), "operator")
 
     @precondition(lambda self: any(self.row(name).staged for name in MARKETS))
     @rule(name=market_names)
@@ -192,6 +210,7 @@ class Ends(RuleBasedStateMachine):
                 continue
             payouts = sum(row.payout for _, row in self.world.state.whole(markets.POSITIONS, name))
             assert (collateral, payouts + market.subsidy + market.maker_result) == (0, self.total[name])
+            assert self.balance(markets.escrow_of(name)) == 0
             portions = [row for _, row in self.world.state.whole(settlement.PORTIONS, name)]
             assert sum(row.due - row.paid for row in portions) == 0
             assert not portions or sum(row.due for row in portions) == self.total[name]

@@ -24,6 +24,7 @@ from scidex.exchange.settlement.evidence import (
 )
 from scidex.exchange.settlement.model import (
     CASES,
+    POOL,
     PORTIONS,
     SETTLEMENTS,
     STAGES,
@@ -86,6 +87,7 @@ from scidex.exchange.settlement.store import (
 
 __all__ = [
     "CASES",
+    "POOL",
     "PORTIONS",
     "SETTLEMENTS",
     "STAGES",

@@ -102,7 +102,7 @@ ADVANCE = declare(Kind("settlement.advance", AdvanceSettlement, SettlementReceip
 def stage_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[SettlementReceipt]:
     """Have a market go through every stage before an outcome may be proposed.
 
-    Refuses: UnknownMarket, NotFunder, TooLateToStage, KeyReused.
+    Refuses: UnknownMarket, NotFunder, UnknownActor, TooLateToStage, KeyReused.
     """
     return perform_one(tx, Request(StageMarket(market), tx.actor, key))
 

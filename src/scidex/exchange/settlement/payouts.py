@@ -135,9 +135,7 @@ def pay_withheld(state: State, context: Context, market: Market, settlement: Set
 
 def wallet_for(market: Market, party: str) -> AccountKey:
     """Where a party of the market is paid."""
-    if party == MAKER:
-        return AccountKey(market.funder, "wallet", "token")
-    return wallet_of(party.removeprefix(TRADER))
+    return market.funder_account if party == MAKER else wallet_of(party.removeprefix(TRADER))
 
 
 def _first(state: State, context: Context, market: Market, outcome: str | None) -> tuple[list[Portion], Paid]:

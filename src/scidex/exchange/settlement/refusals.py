@@ -19,7 +19,7 @@ class NotImpartial(Forbidden):
 
 
 class NotFunder(Forbidden):
-    """{actor} did not fund the market {market}; its funder, {funder}, says whether it is staged."""
+    """{actor} did not fund the market {market}; its funder or an operator says whether it is staged."""
 
 
 class UnknownSettlement(Missing):

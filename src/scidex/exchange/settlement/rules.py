@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from scidex.actors import require_actor, require_role
+from scidex.actors import RoleNeeded, require_actor, require_role
 from scidex.core.machine import State
 from scidex.core.names import check_name
 from scidex.exchange.markets import Market, end_of_trading, require_market
@@ -73,13 +73,17 @@ from scidex.policy import Context
 
 
 def stage_market(state: State, command: StageMarket, context: Context) -> SettlementReceipt:
-    """Have a market go through every stage before an outcome may be proposed; its funder says so before any trade.
+    """Have a market go through every stage before an outcome may be proposed; its funder or an operator says so before
+    any trade.
 
-    Refuses: UnknownMarket, NotFunder, TooLateToStage.
+    Refuses: UnknownMarket, NotFunder, UnknownActor, TooLateToStage.
     """
     market = require_market(state, command.market)
     if market.funder != f"actor:{context.actor}":
-        raise NotFunder(actor=context.actor, market=market.market, funder=market.funder.partition(":")[2])
+        try:
+            require_role(state, context, "operator")
+        except RoleNeeded:
+            raise NotFunder(actor=context.actor, market=market.market) from None
     if market.trades or not market.open_at(context.now):
         raise TooLateToStage(market=market.market)
     settlement = state.get(SETTLEMENTS, market.market) or Settlement(market.market)
