@@ -234,7 +234,7 @@ def _side(market: Market, orders: Sequence[RestingOrder], which: int, now: datet
     for tick in _TICKS:
         target = tick * _ONE // 100
         path = buy_path(market, asks, which, shares=None, spend=None, limit=target) if target > price else None
-        if path is not None and path.legs:
+        if path is not None and path.stretches:
             levels.append(
                 Level(
                     price=tick / 100,

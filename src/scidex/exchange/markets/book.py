@@ -20,7 +20,7 @@ class Offer(NamedTuple):
     paired: bool
 
 
-class Leg(NamedTuple):
+class Stretch(NamedTuple):
     """A stretch of the way: shares for token parts, from the maker or from a resting order."""
 
     shares: int
@@ -29,20 +29,20 @@ class Leg(NamedTuple):
 
 
 class Path(NamedTuple):
-    """The way of an order: its legs, and the shares outstanding after them."""
+    """The way of an order: its stretches, and the shares outstanding after them."""
 
-    legs: tuple[Leg, ...]
+    stretches: tuple[Stretch, ...]
     outstanding: tuple[int, ...]
 
     @property
     def shares(self) -> int:
-        """Share parts of all legs."""
-        return sum(leg.shares for leg in self.legs)
+        """Share parts of all stretches."""
+        return sum(stretch.shares for stretch in self.stretches)
 
     @property
     def tokens(self) -> int:
-        """Token parts of all legs."""
-        return sum(leg.tokens for leg in self.legs)
+        """Token parts of all stretches."""
+        return sum(stretch.tokens for stretch in self.stretches)
 
 
 def offers_to(market: Market, orders: Iterable[RestingOrder], which: int, side: str, now: datetime) -> list[Offer]:
@@ -83,14 +83,14 @@ def buy_path(
     alone would ask: where roundings would make it so, the maker alone it is.
     """
     b, offsets = market.liquidity, market.offsets
-    held, legs = list(market.shares), []
+    held, stretches = list(market.shares), []
     left, purse = shares, spend
     for offer in (*offers, None):
         if offer is not None and limit is not None and offer.price > limit:
             offer = None
         step, tokens = _from_maker(held, b, offsets, which, left, purse, offer.price if offer else limit)
         if step:
-            legs.append(Leg(step, tokens, None))
+            stretches.append(Stretch(step, tokens, None))
             held[which] += step
             left, purse = _less(left, step), _less(purse, tokens)
         if offer is None or left == 0 or purse == 0:
@@ -101,11 +101,11 @@ def buy_path(
         if not step:
             break
         tokens = -(-offer.price * step // lmsr.PRICE_ONE)
-        legs.append(Leg(step, tokens, offer))
+        stretches.append(Stretch(step, tokens, offer))
         if offer.paired:
             held = [each + step for each in held]
         left, purse = _less(left, step), _less(purse, tokens)
-    path = Path(tuple(legs), tuple(held))
+    path = Path(tuple(stretches), tuple(held))
     total = path.shares
     if total and spend is None and path.tokens > (alone := lmsr.charge(market.shares, b, offsets, which, total)):
         return _maker_alone(market, which, total, alone)
@@ -139,24 +139,24 @@ def _from_maker(
 def sell_path(market: Market, offers: Sequence[Offer], which: int, *, shares: int, limit: int | None = None) -> Path:
     """The dearest way to sell up to `shares`, no share below `limit` (10^-12); never for less than the maker pays."""
     b, offsets = market.liquidity, market.offsets
-    held, legs, left = list(market.shares), [], shares
+    held, stretches, left = list(market.shares), [], shares
     for offer in (*offers, None):
         if offer is not None and limit is not None and offer.price < limit:
             offer = None
         floor = offer.price if offer else limit
         step = left if floor is None else min(left, max(0, -shares_to_price(held, b, offsets, which, floor)))
         if step:
-            legs.append(Leg(step, lmsr.payout(held, b, offsets, which, step), None))
+            stretches.append(Stretch(step, lmsr.payout(held, b, offsets, which, step), None))
             held[which] -= step
             left -= step
         if offer is None or not left:
             break
         step = min(left, offer.order.shares)
-        legs.append(Leg(step, offer.price * step // lmsr.PRICE_ONE, offer))
+        stretches.append(Stretch(step, offer.price * step // lmsr.PRICE_ONE, offer))
         if offer.paired:
             held = [each - step for each in held]
         left -= step
-    path = Path(tuple(legs), tuple(held))
+    path = Path(tuple(stretches), tuple(held))
     total = path.shares
     if total and path.tokens < (alone := lmsr.payout(market.shares, b, offsets, which, total)):
         return _maker_alone(market, which, -total, alone)
@@ -166,7 +166,7 @@ def sell_path(market: Market, offers: Sequence[Offer], which: int, *, shares: in
 def _maker_alone(market: Market, which: int, pushed: int, tokens: int) -> Path:
     held = list(market.shares)
     held[which] += pushed
-    return Path((Leg(abs(pushed), tokens, None),), tuple(held))
+    return Path((Stretch(abs(pushed), tokens, None),), tuple(held))
 
 
 def _less(left: int | None, taken: int) -> int | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from scidex.core.units import brief, check_amount, format_amount
 from scidex.exchange.markets import lmsr
-from scidex.exchange.markets.book import Leg, Offer, Path, buy_path, sell_path
+from scidex.exchange.markets.book import Offer, Path, Stretch, buy_path, sell_path
 from scidex.exchange.markets.model import (
     Market,
     Order,
@@ -28,7 +28,7 @@ class Fill(NamedTuple):
     """What an order would do now: whole parts of the outcome `which`, counted from 0, and the prices after it.
 
     `gross` is what the shares alone cost or bring; `paid` is the net that leaves the wallet, after `redeemed` complete
-    sets are sold back at one token each. `legs` are the way through the book, none where there was no book to meet.
+    sets are sold back at one token each. `stretches` are the way through the book, if there was one to meet.
     """
 
     which: int
@@ -38,7 +38,7 @@ class Fill(NamedTuple):
     paid: int
     outstanding: tuple[int, ...]
     prices: tuple[int, ...]
-    legs: tuple[Leg, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
 
 
 def fill_of(
@@ -83,11 +83,11 @@ def fill_along(
     shares, gross = path.shares, path.tokens
     if side == "sell":
         prices = lmsr.prices_of(path.outstanding, market.liquidity, market.offsets)
-        return Fill(which, shares, 0, gross, -gross, path.outstanding, prices, path.legs)
+        return Fill(which, shares, 0, gross, -gross, path.outstanding, prices, path.stretches)
     redeemed = min(shares, *_others_free(position, which, bound))
     outstanding = tuple([held - redeemed for held in path.outstanding]) if redeemed else path.outstanding
     prices = lmsr.prices_of(outstanding, market.liquidity, market.offsets)
-    return Fill(which, shares, redeemed, gross, gross - redeemed, outstanding, prices, path.legs)
+    return Fill(which, shares, redeemed, gross, gross - redeemed, outstanding, prices, path.stretches)
 
 
 def _others_free(position: Position, which: int, bound: Sequence[int]) -> list[int]:
@@ -181,7 +181,7 @@ def _check_outstanding(shares: int) -> None:
 
 def _check_moved(market: Market, order: Order, which: int, path: Path) -> None:
     """Pass if the way leads anywhere: it does not where the price is already there."""
-    if not path.legs:
+    if not path.stretches:
         raise PriceReached(
             outcome=order.outcome,
             market=market.market,

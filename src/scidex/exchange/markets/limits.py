@@ -79,7 +79,7 @@ def place_limit_order(state: State, command: LimitOrder, context: Context) -> Pl
         require_free(market, position, which, command.shares, bound)
         path = sell_path(market, others, which, shares=command.shares, limit=limit)
     traded = None
-    if path.legs:
+    if path.stretches:
         fill = fill_along(market, position, which, side, path, bound)
         traded = trade_in_book(state, context, market, position, side, fill, offers)
     left = command.shares - path.shares

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from scidex.core.machine import State
 from scidex.exchange.markets import lmsr
-from scidex.exchange.markets.book import Leg, Offer, age_of, offers_to
+from scidex.exchange.markets.book import Offer, Stretch, age_of, offers_to
 from scidex.exchange.markets.fills import Fill, empty_position, fill_of, outcome_of, position_after, position_moved
 from scidex.exchange.markets.maker import shares_to_price
 from scidex.exchange.markets.model import (
@@ -91,7 +91,7 @@ def _charge_fee(state: State, context: Context, market: Market, fill: Fill) -> i
     """See that the order is not too large, and pay its fee into the collateral, where it lies for the funder."""
     policy: Policy = context.policy
     if policy.market_log_odds_max:
-        from_maker = sum(leg.shares for leg in fill.legs if leg.offer is None) if fill.legs else fill.shares
+        from_maker = fill.shares - sum(stretch.shares for stretch in fill.stretches if stretch.offer is not None)
         if from_maker > policy.market_log_odds_max * market.liquidity:
             raise TradeTooLarge(move=f"{from_maker / market.liquidity:.4g}", most=policy.market_log_odds_max)
     fee = fee_of(fill, policy)
@@ -127,15 +127,15 @@ def trade_in_book(
         past = offer.price < final if side == "buy" else offer.price > final
         if offer.order.owner == context.actor and past:
             market = leave_book(state, context, market, offer.order, "cancelled")
-    matched = [leg for leg in fill.legs if leg.offer is not None]
+    matched = [stretch for stretch in fill.stretches if stretch.offer is not None]
     # Into the collateral, net of the sets that the trader has sold back; what comes in comes before what goes out.
-    due = fill.gross - sum(leg.tokens for leg in fill.legs if leg.offer is not None and not leg.offer.paired)
+    due = fill.gross - sum(stretch.tokens for stretch in matched if stretch.offer and not stretch.offer.paired)
     due = due - fill.redeemed if side == "buy" else -due
     if due > 0:
         _pay(state, context, market, due)
     redeemed_by_others = 0
-    for leg in matched:
-        market, redeemed = _fill_resting(state, context, market, side, leg, fill)
+    for stretch in matched:
+        market, redeemed = _fill_resting(state, context, market, side, stretch, fill)
         redeemed_by_others += redeemed
     if due < 0:
         _pay(state, context, market, due)
@@ -151,7 +151,7 @@ def trade_in_book(
     state.add(TRADES, TradeKey(name, number), trade)
     market = _set_off(state, context, market)
     state.put(MARKETS, name, market)
-    met = sum(leg.shares for leg in matched)
+    met = sum(stretch.shares for stretch in matched)
     return Traded(name, number, outcome, side, *filled, market.prices, holding.shares, fee, met)
 
 
@@ -164,20 +164,20 @@ def _pay(state: State, context: Context, market: Market, tokens: int) -> None:
 
 
 def _fill_resting(
-    state: State, context: Context, market: Market, side: str, leg: Leg, fill: Fill
+    state: State, context: Context, market: Market, side: str, stretch: Stretch, fill: Fill
 ) -> tuple[Market, int]:
     """Settle what a trader took of a resting order; the complete sets that its owner then has sold back."""
-    offer = leg.offer
+    offer = stretch.offer
     assert offer is not None
     order, trader = offer.order, wallet_of(context.actor)
     owner, collateral, escrow = wallet_of(order.owner), market.collateral, escrow_of(market.market)
     # Of a complete set the trader pays, or gets, `tokens`, and the resting order the rest.
-    price = leg.shares - leg.tokens if offer.paired else leg.tokens
+    price = stretch.shares - stretch.tokens if offer.paired else stretch.tokens
     if order.side == "sell" and price:
         move(state, context, collateral if offer.paired else trader, owner, price, "trade")
     elif price:
         move(state, context, escrow, collateral if offer.paired else trader, price, "trade")
-    return _resting_filled(state, context, market, order, leg.shares, price, fill.prices)
+    return _resting_filled(state, context, market, order, stretch.shares, price, fill.prices)
 
 
 def _resting_filled(
