@@ -132,7 +132,7 @@ def get_block(height: Height, reader: AsReader) -> BlockView:
 
 
 @router.get("/blocks/{height}/events")
-def get_events(height: Height, reader: AsReader, offset: Offset = 0, limit: Limit = 100) -> Page[EventView]:
+def get_block_events(height: Height, reader: AsReader, offset: Offset = 0, limit: Limit = 100) -> Page[EventView]:
     """The transfer events of a block, in order."""
 
     def work(tx: Tx) -> Page[EventView]:
