@@ -26,6 +26,8 @@ SLICES = (
     "scidex.exchange.settlement",
     "scidex.exchange.bounties",
     "scidex.exchange.earnings",
+    "scidex.exchange.signals",
+    "scidex.exchange.portfolio",
     "scidex.exchange.resource_allocator",
     "scidex.senate.budgets",
     "scidex.lab",

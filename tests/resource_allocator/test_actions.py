@@ -22,13 +22,15 @@ from scidex.exchange.bounties import (
     offer_bounty,
     refund_bounty,
 )
-from scidex.exchange.markets import find_market, lmsr, place_order, resolve_market
+from scidex.exchange.markets import find_market, find_positions, lmsr, place_order, resolve_market
 from scidex.exchange.resource_allocator import Claim, claim_of, compute_resource_budget, resource_budget
 from scidex.ledger import AccountKey
 from scidex.policy import Policy, current
 
 T = 1_000_000
 ONE = lmsr.PRICE_ONE
+DAYS = 4 * 86_400
+"""Longer than the window and what leads up to it: then prices and holdings on the mean are those of now."""
 POOL = AccountKey("pool:main", "pool", "llm_standard")
 
 
@@ -37,6 +39,7 @@ def world(town):
     """Three artifacts: one with a market, one with a bounty, one with nothing; and a pool of 10,000 LLM tokens."""
     town.actor("alice"), town.market("traded"), town.artifact("wanted", "gap"), town.artifact("bare", "gap")
     place_order(town.as_actor("alice"), market="traded", outcome="yes", spend=40 * T)
+    town.pass_by(DAYS)
     terms = {"artifact": EntityKey("gap", "wanted"), "amount": 50 * T, "seconds": 3600, "purpose": "p"}
     offer_bounty(town.tx, **terms)
     ledger.issue(town.as_actor("operator"), account=POOL, amount=10_000, reason="cycle")
@@ -105,7 +108,8 @@ def test_a_budget_comes_with_every_ingredient_its_source_and_its_age(world):
     assert budget.price == market.prices[0] / ONE
     assert budget.base == pytest.approx(4.0)
     assert budget.budget == pytest.approx(resource_budget(demand=40, bounty_tokens=0, price=budget.price), abs=1e-6)
-    assert budget.ingredients["price"] == (budget.price, "price of the first outcome of market traded", 30.0)
+    source = "lagged mean price of the first outcome of market traded"
+    assert budget.ingredients["price"] == (budget.price, source, DAYS + 30.0)
     assert budget.ingredients["bounty_tokens"].age_s is None
     assert (budget.policy_version, budget.as_of) == (1, world.tx.now)
 
@@ -124,10 +128,16 @@ def test_capital_at_risk_counts_at_most_at_what_the_shares_are_worth_now(world):
     place_order(world.as_actor("alice"), market="traded", outcome="yes", side="sell", shares=held)
     world.actor("carol", tokens=500)
     place_order(world.as_actor("carol"), market="traded", outcome="no", shares=400 * T)
+    world.pass_by(DAYS)
     market = find_market(world.tx, "traded")
     worth = sum(shares * price for shares, price in zip(market.shares, market.prices, strict=True)) // ONE
-    assert worth < market.at_risk
-    assert compute_resource_budget("traded", tx=world.tx).demand == worth / T
+    demand = compute_resource_budget("traded", tx=world.tx).demand
+    assert demand < worth / T < market.at_risk / T
+    counted = [
+        min(each.at_risk, sum(held * price for held, price in zip(each.shares, market.prices, strict=True)) // ONE)
+        for each in find_positions(world.tx, market="traded")
+    ]
+    assert demand == sum(counted) / T
 
 
 def test_a_settled_market_is_no_market(world):

@@ -6,9 +6,9 @@ from scidex.scenarios import run_demo
 from scidex.views import allocation_receipt
 
 
-def test_the_demo_shares_a_scarce_pool_whole_and_passes_its_audit(economy):
+def test_the_demo_shares_a_scarce_pool_whole_and_passes_its_audit(economy, clock):
     told = []
-    report = run_demo(economy, progress=told.append)
+    report = run_demo(economy, pass_by=clock.pass_by, progress=told.append)
     shared = allocation_receipt(report.allocation)
     assert report.audit.ok
     assert len(told) == 4

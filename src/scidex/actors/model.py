@@ -16,12 +16,17 @@ ROLES: tuple[str, ...] = get_args(Role)
 
 
 class Actor(NamedTuple):
-    """Someone who acts. `operator` includes every other role."""
+    """Someone who acts. `operator` includes every other role.
+
+    `owner` is the actor to whom it belongs, None where it is its own; `family` is the model family of an agent.
+    """
 
     name: str
     sort: str
     roles: tuple[str, ...]
     registered_at: datetime
+    owner: str | None = None
+    family: str | None = None
 
 
 ACTORS: Table[str, Actor] = Table("actor", rank=95)
@@ -29,11 +34,16 @@ ACTORS: Table[str, Actor] = Table("actor", rank=95)
 
 @dataclass(frozen=True, slots=True)
 class RegisterActor:
-    """Enter an actor, or give one that is there these roles instead of those it has."""
+    """Enter an actor, or give one that is there these roles instead of those it has.
+
+    An owner or family that is left out stays as it was; its own name as owner makes an actor its own again.
+    """
 
     name: str
     sort: str = "agent"
     roles: tuple[str, ...] = ()
+    owner: str | None = None
+    family: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,10 @@ class ReservedName(Forbidden):
 class OperatorStays(Refused):
     """{actor} cannot give up its own role operator, or nobody may be left to give it back; let another operator take
     it."""
+
+
+class OwnerCircle(Refused):
+    """{actor} owns {owner} and cannot belong to it; make {owner} its own first."""
 
 
 class RoleNeeded(Forbidden):

@@ -9,6 +9,7 @@ from scidex.actors.model import (
     Actor,
     ActorRegistered,
     OperatorStays,
+    OwnerCircle,
     RegisterActor,
     ReservedName,
     RoleNeeded,
@@ -22,9 +23,9 @@ from scidex.policy import HOUSE, Context
 
 
 def register(state: State, command: RegisterActor, context: Context) -> ActorRegistered:
-    """Anyone may enter an agent without roles; roles, and changes, are an operator's to give.
+    """Anyone may enter an agent without roles, also as their own; roles, and changes, are an operator's to give.
 
-    Refuses: NameInvalid, ReservedName, UnknownSort, UnknownRole, RoleNeeded, UnknownActor, OperatorStays.
+    Refuses: NameInvalid, ReservedName, UnknownSort, UnknownRole, RoleNeeded, UnknownActor, OwnerCircle, OperatorStays.
     """
     name = check_name(command.name, "actor")
     if name == HOUSE:
@@ -36,13 +37,32 @@ def register(state: State, command: RegisterActor, context: Context) -> ActorReg
             raise UnknownRole(role=role, known=", ".join(ROLES))
     before = state.get(ACTORS, name)
     roles = tuple(sorted(set(command.roles)))
-    if roles or (before is not None and (before.sort, before.roles) != (command.sort, roles)):
+    owner, family = _belongs_to(state, command, context, before)
+    actor = Actor(name, command.sort, roles, before.registered_at if before else context.now, owner, family)
+    others = owner is not None and before is None and command.owner != context.actor
+    if roles or others or (before is not None and before != actor):
         require_role(state, context, "operator")
     if before is not None and name == context.actor and "operator" in before.roles and "operator" not in roles:
         raise OperatorStays(actor=name)
-    registered_at = before.registered_at if before else context.now
-    state.put(ACTORS, name, Actor(name, command.sort, roles, registered_at))
+    state.put(ACTORS, name, actor)
     return ActorRegistered(name, command.sort, roles)
+
+
+def _belongs_to(
+    state: State, command: RegisterActor, context: Context, before: Actor | None
+) -> tuple[str | None, str | None]:
+    """Owner and model family after this command; the owner of an owner is the owner."""
+    owner = before.owner if before else None
+    if command.owner == command.name:
+        owner = None
+    elif command.owner is not None:
+        found = require_actor(state, command.owner)
+        owner = found.owner or found.name
+        if owner == command.name:
+            raise OwnerCircle(owner=command.owner, actor=command.name)
+    if command.family is None:
+        return owner, before.family if before else None
+    return owner, check_name(command.family, "family")
 
 
 def require_role(state: State, context: Context, role: str) -> None:

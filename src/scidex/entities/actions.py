@@ -20,7 +20,7 @@ REGISTER = declare(
 
 
 def register_entity(
-    tx: Tx, *, entity_type: str, entity_id: str, title: str, key: str | None = None
+    tx: Tx, *, entity_type: str, entity_id: str, title: str, domain: str | None = None, key: str | None = None
 ) -> Receipt[EntityRegistered]:
     """Enter a thing under research. Refuses: NameInvalid, EntityTypeInvalid, EntityExists, KeyReused."""
-    return perform_one(tx, Request(RegisterEntity(entity_type, entity_id, title), tx.actor, key))
+    return perform_one(tx, Request(RegisterEntity(entity_type, entity_id, title, domain), tx.actor, key))

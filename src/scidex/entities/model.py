@@ -21,13 +21,14 @@ class EntityKey(NamedTuple):
 
 
 class Entity(NamedTuple):
-    """One thing under research, and who proposed it."""
+    """One thing under research, who proposed it, and its field of science where somebody said it."""
 
     entity_type: str
     entity_id: str
     title: str
     proposer: str
     registered_at: datetime
+    domain: str | None = None
 
     @property
     def key(self) -> EntityKey:
@@ -45,6 +46,7 @@ class RegisterEntity:
     entity_type: str
     entity_id: str
     title: str
+    domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ def register(state: State, command: RegisterEntity, context: Context) -> EntityR
     before = state.get(ENTITIES, key)
     if before is not None:
         raise EntityExists(entity_type=key.entity_type, entity_id=key.entity_id, proposer=before.proposer)
-    state.put(ENTITIES, key, Entity(*key, title, context.actor, context.now))
+    domain = None if command.domain is None else check_name(command.domain, "domain")
+    state.put(ENTITIES, key, Entity(*key, title, context.actor, context.now, domain))
     return EntityRegistered(*key)
 
 

@@ -8,11 +8,13 @@ from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities.model import ENTITIES, Entity, EntityAmbiguous, EntityKey, UnknownEntity
 
+_ENTITY = "entity_type, entity_id, title, proposer, registered_at, domain"
+
 
 def load_entities(tx: Tx, keys: Collection[EntityKey]) -> Iterator[tuple[EntityKey, Entity]]:
     """Entities by key. They are never changed or removed, so to have read one is as good as to have locked it."""
     rows = tx.each(
-        "SELECT entity_type, entity_id, title, proposer, registered_at"
+        f"SELECT {_ENTITY}"
         " FROM unnest(%s::text[], %s::text[]) AS asked (entity_type, entity_id)"
         " JOIN entity USING (entity_type, entity_id)",
         columns(keys),
@@ -23,15 +25,15 @@ def load_entities(tx: Tx, keys: Collection[EntityKey]) -> Iterator[tuple[EntityK
 def insert_entities(tx: Tx, rows: Mapping[EntityKey, Entity]) -> None:
     """New entities."""
     tx.execute(
-        "INSERT INTO entity (entity_type, entity_id, title, proposer, registered_at)"
-        " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])",
+        f"INSERT INTO entity ({_ENTITY})"
+        " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])",
         columns(rows.values()),
     )
 
 
 def scan_entities(tx: Tx) -> Iterator[tuple[EntityKey, Entity]]:
     """Every entity."""
-    for row in tx.execute("SELECT entity_type, entity_id, title, proposer, registered_at FROM entity"):
+    for row in tx.execute(f"SELECT {_ENTITY} FROM entity"):
         entity = Entity._make(row)
         yield entity.key, entity
 
@@ -44,7 +46,7 @@ def find_known(tx: Tx, keys: Collection[EntityKey]) -> set[EntityKey]:
 def find_entity(tx: Tx, *, entity_id: str, entity_type: str | None = None) -> Entity:
     """The entity of that id, of that type if given. Refuses: UnknownEntity, EntityAmbiguous."""
     rows = tx.execute(
-        "SELECT entity_type, entity_id, title, proposer, registered_at FROM entity"
+        f"SELECT {_ENTITY} FROM entity"
         " WHERE entity_id = %s AND (%s::text IS NULL OR entity_type = %s) ORDER BY entity_type LIMIT 10",
         [entity_id, entity_type, entity_type],
     ).fetchall()
@@ -60,7 +62,7 @@ def find_entities(
 ) -> list[Entity]:
     """A page of entities by type and id."""
     rows = tx.execute(
-        "SELECT entity_type, entity_id, title, proposer, registered_at FROM entity"
+        f"SELECT {_ENTITY} FROM entity"
         " WHERE (entity_type, entity_id) > (%s, %s) AND (%s::text IS NULL OR entity_type = %s)"
         " ORDER BY entity_type, entity_id LIMIT %s",
         [*after, entity_type, entity_type, limit],

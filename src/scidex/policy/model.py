@@ -283,6 +283,33 @@ class Policy(BaseModel):
     idle_notice_s: int = Field(
         default=259_200, ge=1, description="seconds between the notice to an idle grant and its return to the pool"
     )
+    signal_window_s: int = Field(
+        default=86_400,
+        ge=1,
+        le=31_536_000,
+        description="seconds over which decisions take the mean of prices and holdings",
+    )
+    signal_price_step: Decimal = Field(
+        default=Decimal("0.1"), gt=0, le=1000, description="the most that a price for decisions moves in an hour"
+    )
+    signal_history_s: int = Field(
+        default=3_600, ge=0, description="seconds of trading before which a market's price is unknown to decisions"
+    )
+    signal_attack_cover: Decimal = Field(
+        default=Decimal(1),
+        ge=0,
+        le=1000,
+        description="what holding a price must cost per token that it wins, else decisions do without it; 0 trusts all",
+    )
+    portfolio_concentration_max: Decimal = Field(
+        default=Decimal("0.25"),
+        gt=0,
+        le=1,
+        description="share of a portfolio in one artifact, or one domain, above which it is warned of",
+    )
+    leaderboard_markets_min: int = Field(
+        default=5, ge=2, description="resolved markets that an actor has traded in before it is ranked by skill"
+    )
     storage_budget_hours: int = Field(default=720, ge=1, description="hours that a storage budget of one GB pays for")
 
 

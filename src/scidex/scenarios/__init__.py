@@ -1,6 +1,6 @@
 """Worlds that run through the public actions: recorded ones traded again, and a small made-up one."""
 
-from scidex.scenarios.demo import DemoReport, run_demo
+from scidex.scenarios.demo import DemoClock, DemoReport, run_demo
 from scidex.scenarios.recorded import Record, RecordMissing, RecordUnreadable, RowMalformed, read_record
 from scidex.scenarios.replay import (
     BATCH,
@@ -15,6 +15,7 @@ from scidex.scenarios.replay import (
 __all__ = [
     "BATCH",
     "CalibrationBin",
+    "DemoClock",
     "DemoReport",
     "EndowmentTooSmall",
     "PrefixTaken",

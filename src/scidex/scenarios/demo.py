@@ -6,9 +6,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from scidex.actors import RegisterActor
+from scidex.core.clock import system_clock
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request
 from scidex.core.units import TOKEN
@@ -33,7 +35,25 @@ POOL, UNIT = "main", "llm_standard"
 SCARCITY = 0.6
 """The pool holds this share of what all claims together are worth, so that sharing it means something."""
 
+_ROUND_S, _PAUSE_S, _ROUNDS = 4 * 3600, 36 * 3600, 6
+_LASTS_S = _ROUNDS * _ROUND_S + _PAUSE_S
+"""Agents trade every four hours; a day and a half later prices and capital have stood long enough to decide by."""
+
 OPERATOR, FUNDER = "operator", "foundation"
+
+
+class DemoClock:
+    """Time that runs like the machine's, so far behind it that it is the machine's own once a demo has passed."""
+
+    def __init__(self) -> None:
+        self._behind = timedelta(seconds=_LASTS_S)
+
+    def __call__(self) -> datetime:
+        return system_clock() - self._behind
+
+    def pass_by(self, seconds: float) -> None:
+        """Let so much time go by at once."""
+        self._behind -= timedelta(seconds=seconds)
 
 
 class Idea(NamedTuple):
@@ -60,9 +80,10 @@ IDEAS = (
     _idea("gap", "trem2-dose-response", "TREM2 agonism: dose against benefit is unmapped", 0.6, 60, 90),
     _idea("analysis", "lecanemab-subgroups", "Does benefit differ by APOE4 dose?", 0.6, 100, 40),
     _idea("analysis", "nfl-as-early-marker", "Serum NfL predicts conversion five years ahead", 0.9, 100),
+    _idea("analysis", "csf-proteome-panels", "Which CSF proteome panels agree across cohorts?", 0.5, 40, 4),
     _idea("gap", "glymphatic-in-vivo-human", "Glymphatic flow has no direct human readout", 0.5, 40, 1),
 )
-"""The last one has little money on it: the exploration floor is what keeps its chance above zero."""
+"""The last two have little money on them: the exploration floor is what keeps their chance above zero."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +107,17 @@ class DemoReport:
 
 
 def run_demo(
-    economy: Economy, *, seed: int = 7, agents: int = 8, rounds: int = 6, progress: Callable[[str], None] = print
+    economy: Economy,
+    *,
+    seed: int = 7,
+    agents: int = 8,
+    pass_by: Callable[[float], None] = lambda seconds: None,
+    progress: Callable[[str], None] = print,
 ) -> DemoReport:
     """Let a small world live on an empty economy; the seed is recorded with the result.
+
+    `pass_by` lets so many seconds go by on the economy's clock; where it does nothing, capital has stood for no time
+    when the pool is shared, and counts little.
 
     Refuses what its actions refuse: on an economy that is not new, names may be taken.
     """
@@ -98,8 +127,9 @@ def run_demo(
     names = [f"agent-{number}" for number in range(1, agents + 1)]
     progress(f"{len(IDEAS)} artifacts, each with a market; {agents} agents with 250 tokens each")
     _set_up(economy, names)
-    progress(f"{rounds} rounds in which agents trade on what they believe")
-    trades, refused = _trade(economy, names, rounds, chance)
+    progress(f"{_ROUNDS} rounds in which agents trade on what they believe")
+    trades, refused = _trade(economy, names, pass_by, chance)
+    pass_by(_PAUSE_S)
     offered = _offer_bounties(economy)
     progress(f"{trades} trades, {offered} bounties; now the pool is shared among all that claim of it")
     ranking, allocation = _share_the_pool(economy)
@@ -158,19 +188,21 @@ def _set_up(economy: Economy, names: list[str]) -> None:
     economy.perform_all(requests)
 
 
-def _trade(economy: Economy, names: list[str], rounds: int, chance: random.Random) -> tuple[int, dict[str, int]]:
+def _trade(
+    economy: Economy, names: list[str], pass_by: Callable[[float], None], chance: random.Random
+) -> tuple[int, dict[str, int]]:
     """Every agent sees each truth through its own noise, and buys where the price is off by more than a little."""
     belief = {
         (name, idea.artifact): min(0.97, max(0.03, chance.gauss(idea.truth, 0.15))) for name in names for idea in IDEAS
     }
     trades = 0
     refused: dict[str, int] = {}
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         with economy.reading() as tx:
             price = {market.market: market.prices[0] / lmsr.PRICE_ONE for market in find_markets(tx)}
         orders: list[Request] = []
         for name in names:
-            for idea in chance.sample(IDEAS[:-1], 3):
+            for idea in chance.sample(IDEAS[:-2], 3):
                 market = idea.artifact.entity_id
                 edge = belief[name, idea.artifact] - price[market]
                 if abs(edge) > 0.03:
@@ -181,6 +213,7 @@ def _trade(economy: Economy, names: list[str], rounds: int, chance: random.Rando
                 refused[answer.code] = refused.get(answer.code, 0) + 1
             else:
                 trades += 1
+        pass_by(_ROUND_S)
     return trades, refused
 
 

@@ -159,6 +159,7 @@ from scidex.views.orders import (
     placed_receipt,
     resting_view,
 )
+from scidex.views.portfolio import PortfolioView, RankView, portfolio_view, rank_view
 from scidex.views.registry import (
     ActorDone,
     ActorView,
@@ -194,6 +195,7 @@ from scidex.views.reservations import (
     reservation_view,
     reserved_receipt,
 )
+from scidex.views.signals import SignalView, signal_view
 from scidex.views.spending import (
     ExtendBody,
     ExtendTerms,
@@ -241,23 +243,23 @@ __all__ = [
     "GrantView", "HoldBody", "HoldDone", "HoldView", "IngredientView", "IntakeLine", "Known", "LegBody",
     "LimitReceipt", "LimitView", "Line", "LineInvalid", "LiquidityReceipt", "MarketView", "ModelView",
     "MovedReceipt", "OpenedReceipt", "OrderBody", "OrderReceipt", "OutputView", "Page", "PayeeView", "PaymentView",
-    "PlacedReceipt", "PositionView", "PostBody", "PostTerms", "Prices", "Quote", "RecordedDone", "ReleaseBody",
-    "ReleaseTerms", "ReservationDone", "ReservationView", "ReserveBody", "ReservedReceipt", "RestingView",
-    "RetractedDone", "RewardView", "Seconds", "SettleBody", "SettleTerms", "SettledReceipt", "ShareView", "Side",
-    "SpendingReceipt", "Text", "TooManyLines", "TradeView", "TransferBody", "Unread", "UsageBody", "UsageBulk",
-    "UsageHourView", "UsageTotalView", "UsageView", "UsedBody", "VerifiedDone", "View", "VoidBody", "VoidTerms",
-    "When", "WordsInvalid", "WorkDone", "WorkView", "account_view", "actor_done", "actor_view",
-    "allocation_receipt", "allocation_row_view", "amounts_of", "artifact_of", "at_line", "book_of", "bounty_done",
-    "bounty_view", "budget_event_view", "budget_set_receipt", "budget_view", "candles_of", "charged_receipt",
-    "check_key", "chunks", "claim_done", "closed_receipt", "cursor", "cycle_view", "earnings_view", "emission_view",
-    "ended_receipt", "entity_done", "entity_view", "entry_view", "envelope_line", "envelope_view", "events_shown",
-    "example", "explained", "facts_of", "funding_view", "hold_done", "hold_view", "hour_of", "hour_place",
-    "limit_price_of", "limit_receipt", "limit_view", "liquidity_receipt", "market_view", "model_view",
-    "moved_receipt", "names_of", "numbered", "opened_receipt", "order_in_words", "order_receipt", "output_view",
-    "page", "payment_view", "place_of", "placed_receipt", "position_view", "prices_of", "quality_of", "quote_view",
-    "recorded_done", "refused", "reservation_done", "reservation_view", "reserved_receipt", "resting_view",
-    "retracted_done", "settled_receipt", "settlement", "spending_receipt", "tokens", "trade_view",
-    "usage_hour_view", "usage_place", "usage_total_view", "usage_view", "verified_done", "without_reading",
-    "work_done", "work_view",
+    "PlacedReceipt", "PortfolioView", "PositionView", "PostBody", "PostTerms", "Prices", "Quote", "RankView",
+    "RecordedDone", "ReleaseBody", "ReleaseTerms", "ReservationDone", "ReservationView", "ReserveBody",
+    "ReservedReceipt", "RestingView", "RetractedDone", "RewardView", "Seconds", "SettleBody", "SettleTerms",
+    "SettledReceipt", "ShareView", "Side", "SignalView", "SpendingReceipt", "Text", "TooManyLines", "TradeView",
+    "TransferBody", "Unread", "UsageBody", "UsageBulk", "UsageHourView", "UsageTotalView", "UsageView", "UsedBody",
+    "VerifiedDone", "View", "VoidBody", "VoidTerms", "When", "WordsInvalid", "WorkDone", "WorkView", "account_view",
+    "actor_done", "actor_view", "allocation_receipt", "allocation_row_view", "amounts_of", "artifact_of", "at_line",
+    "book_of", "bounty_done", "bounty_view", "budget_event_view", "budget_set_receipt", "budget_view", "candles_of",
+    "charged_receipt", "check_key", "chunks", "claim_done", "closed_receipt", "cursor", "cycle_view",
+    "earnings_view", "emission_view", "ended_receipt", "entity_done", "entity_view", "entry_view", "envelope_line",
+    "envelope_view", "events_shown", "example", "explained", "facts_of", "funding_view", "hold_done", "hold_view",
+    "hour_of", "hour_place", "limit_price_of", "limit_receipt", "limit_view", "liquidity_receipt", "market_view",
+    "model_view", "moved_receipt", "names_of", "numbered", "opened_receipt", "order_in_words", "order_receipt",
+    "output_view", "page", "payment_view", "place_of", "placed_receipt", "portfolio_view", "position_view",
+    "prices_of", "quality_of", "quote_view", "rank_view", "recorded_done", "refused", "reservation_done",
+    "reservation_view", "reserved_receipt", "resting_view", "retracted_done", "settled_receipt", "settlement",
+    "signal_view", "spending_receipt", "tokens", "trade_view", "usage_hour_view", "usage_place", "usage_total_view",
+    "usage_view", "verified_done", "without_reading", "work_done", "work_view",
 ]
 # fmt: on

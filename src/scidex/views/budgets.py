@@ -36,9 +36,9 @@ class BudgetView(View):
     artifact_id: str
     title: str
     market: str | None
-    demand: float = Field(description="capital at risk in the artifact's market, in tokens")
+    demand: float = Field(description="capital at risk in the artifact's market on the mean over the window, tokens")
     price: float | None = Field(
-        description="price of the market's first outcome; null and unknown where there is no market"
+        description="lagged mean price of the market's first outcome; null and unknown where it cannot decide"
     )
     bounty_tokens: float
     uncertainty: float | None
@@ -47,6 +47,8 @@ class BudgetView(View):
     policy_version: int
     as_of: datetime
     ingredients: dict[str, IngredientView]
+    attack_cost: float | None = Field(description="tokens that holding the price costs somebody who knows the answer")
+    prize: float | None = Field(description="tokens of claim that holding it there wins; above the cost it counts not")
 
 
 class GrantView(View):
@@ -140,6 +142,8 @@ def budget_view(budget: ResourceBudget, rank: int | None = None) -> BudgetView:
             name: IngredientView(value=found.value, source=found.source, age_s=found.age_s)
             for name, found in budget.ingredients.items()
         },
+        attack_cost=budget.attack_cost,
+        prize=budget.prize,
     )
 
 

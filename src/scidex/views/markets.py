@@ -136,7 +136,8 @@ class SettledReceipt(Done):
     maker_result: float
 
 
-def _by_outcome(outcomes: tuple[str, ...], parts: tuple[int, ...], one: int) -> dict[str, float]:
+def by_outcome(outcomes: tuple[str, ...], parts: tuple[int, ...], one: int) -> dict[str, float]:
+    """Whole numbers per outcome in units of `one`."""
     return {outcome: value / one for outcome, value in zip(outcomes, parts, strict=True)}
 
 
@@ -148,7 +149,7 @@ def prices_of(market: Market, now: datetime) -> Prices:
         artifact_id=market.artifact.entity_id,
         state=market.state,
         price=market.prices[0] / _PRICE_ONE,
-        prices=_by_outcome(market.outcomes, market.prices, _PRICE_ONE),
+        prices=by_outcome(market.outcomes, market.prices, _PRICE_ONE),
         trades=market.trades,
         as_of=now,
         age_s=max(0.0, (now - market.moved_at).total_seconds()),
@@ -164,8 +165,8 @@ def market_view(market: Market) -> MarketView:
         question=market.question,
         outcomes=list(market.outcomes),
         state=market.state,
-        prices=_by_outcome(market.outcomes, market.prices, _PRICE_ONE),
-        shares=_by_outcome(market.outcomes, market.shares, TOKEN.parts),
+        prices=by_outcome(market.outcomes, market.prices, _PRICE_ONE),
+        shares=by_outcome(market.outcomes, market.shares, TOKEN.parts),
         liquidity=tokens(market.liquidity),
         subsidy=tokens(market.subsidy),
         funder=market.funder,
@@ -193,7 +194,7 @@ def trade_view(market: Market, trade: Trade) -> TradeView:
         paid=tokens(trade.paid),
         fee=tokens(trade.fee),
         resting=trade.resting,
-        prices=_by_outcome(market.outcomes, trade.prices, _PRICE_ONE),
+        prices=by_outcome(market.outcomes, trade.prices, _PRICE_ONE),
     )
 
 
@@ -215,8 +216,8 @@ def traded_facts(outcomes: tuple[str, ...], traded: Traded) -> dict[str, Any]:
         "paid": tokens(traded.paid),
         "fee": tokens(traded.fee),
         "average_price": abs(traded.paid + traded.redeemed) / traded.shares,
-        "prices": _by_outcome(outcomes, traded.prices, _PRICE_ONE),
-        "position": _by_outcome(outcomes, traded.position, TOKEN.parts),
+        "prices": by_outcome(outcomes, traded.prices, _PRICE_ONE),
+        "position": by_outcome(outcomes, traded.position, TOKEN.parts),
     }
 
 
@@ -230,7 +231,7 @@ def quote_view(market: Market, outcome: str, side: str, fill: Fill) -> Quote:
         redeemed=tokens(fill.redeemed),
         paid=tokens(fill.paid),
         average_price=fill.gross / fill.shares,
-        prices=_by_outcome(market.outcomes, fill.prices, _PRICE_ONE),
+        prices=by_outcome(market.outcomes, fill.prices, _PRICE_ONE),
     )
 
 
@@ -239,7 +240,7 @@ def position_view(market: Market, position: Position) -> PositionView:
     return PositionView(
         market=position.market,
         actor=position.owner,
-        shares=_by_outcome(market.outcomes, position.shares, TOKEN.parts),
+        shares=by_outcome(market.outcomes, position.shares, TOKEN.parts),
         cost=tokens(sum(position.cost)),
         paid=tokens(position.paid),
         capital_at_risk=tokens(position.at_risk),
@@ -254,7 +255,7 @@ def opened_receipt(market: Market, receipt: Receipt[Any]) -> OpenedReceipt:
         **done(receipt),
         market=opened.market,
         subsidy=tokens(opened.subsidy),
-        prices=_by_outcome(market.outcomes, opened.prices, _PRICE_ONE),
+        prices=by_outcome(market.outcomes, opened.prices, _PRICE_ONE),
     )
 
 
@@ -262,7 +263,7 @@ def closed_receipt(market: Market, receipt: Receipt[Any]) -> ClosedReceipt:
     """The receipt of closing this market."""
     closed = receipt.result
     return ClosedReceipt(
-        **done(receipt), market=closed.market, prices=_by_outcome(market.outcomes, closed.prices, _PRICE_ONE)
+        **done(receipt), market=closed.market, prices=by_outcome(market.outcomes, closed.prices, _PRICE_ONE)
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from scidex.actors import Actor, ActorRegistered
 from scidex.core.journal import Receipt
 from scidex.entities import Entity, EntityRegistered
@@ -17,6 +19,8 @@ class ActorView(View):
     sort: str
     roles: list[str]
     registered_at: datetime
+    owner: str | None = Field(description="the actor to whom it belongs; null where it is its own")
+    family: str | None = Field(description="the model family of an agent")
 
 
 class EntityView(View):
@@ -27,6 +31,7 @@ class EntityView(View):
     title: str
     proposer: str
     registered_at: datetime
+    domain: str | None = Field(description="field of science")
 
 
 class ActorDone(Done):
@@ -46,7 +51,7 @@ class EntityDone(Done):
 
 def actor_view(actor: Actor) -> ActorView:
     """An actor row."""
-    return ActorView(name=actor.name, sort=actor.sort, roles=list(actor.roles), registered_at=actor.registered_at)
+    return ActorView(**actor._asdict() | {"roles": list(actor.roles)})
 
 
 def entity_view(entity: Entity) -> EntityView:

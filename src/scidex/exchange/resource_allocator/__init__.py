@@ -3,6 +3,8 @@
 from scidex.exchange.resource_allocator.actions import (
     allocate_pool,
     compute_resource_budget,
+    find_standing,
+    find_standings,
     get_resource_budget_rankings,
     record_resource_spending,
 )
@@ -13,6 +15,7 @@ from scidex.exchange.resource_allocator.model import (
     AllocatePool,
     AllocationRow,
     BudgetExhausted,
+    Candidate,
     Claim,
     ClaimRepeated,
     Cycle,
@@ -28,6 +31,7 @@ from scidex.exchange.resource_allocator.model import (
     RecordSpending,
     ResourceBudget,
     SpendingRecorded,
+    Standing,
 )
 from scidex.exchange.resource_allocator.rules import (
     budget_account,
@@ -36,8 +40,9 @@ from scidex.exchange.resource_allocator.rules import (
     pool_account,
     resource_budget,
     spent_account,
+    worth_of_price,
 )
-from scidex.exchange.resource_allocator.store import find_allocations, find_cycles, find_standings
+from scidex.exchange.resource_allocator.store import find_allocations, find_cycles
 
 __all__ = [
     "ALLOCATIONS",
@@ -46,6 +51,7 @@ __all__ = [
     "Allocation",
     "AllocationRow",
     "BudgetExhausted",
+    "Candidate",
     "Claim",
     "ClaimRepeated",
     "Cycle",
@@ -61,6 +67,7 @@ __all__ = [
     "RecordSpending",
     "ResourceBudget",
     "SpendingRecorded",
+    "Standing",
     "allocate",
     "allocate_pool",
     "budget_account",
@@ -69,6 +76,7 @@ __all__ = [
     "explain",
     "find_allocations",
     "find_cycles",
+    "find_standing",
     "find_standings",
     "get_resource_budget_rankings",
     "pool_account",
@@ -76,4 +84,5 @@ __all__ = [
     "resource_budget",
     "spent_account",
     "verify",
+    "worth_of_price",
 ]

@@ -3,6 +3,7 @@ they use the database of the settings."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from scidex.exchange.resource_allocator.model import (
     ALLOCATIONS,
     CYCLES,
     AllocatePool,
+    Candidate,
     Claim,
     CycleKey,
     Ingredient,
@@ -28,10 +30,15 @@ from scidex.exchange.resource_allocator.model import (
     RecordSpending,
     ResourceBudget,
     SpendingRecorded,
+    Standing,
 )
-from scidex.exchange.resource_allocator.store import Standing, find_standings
+from scidex.exchange.resource_allocator.store import find_candidates
+from scidex.exchange.signals import find_signals
 from scidex.ledger import ACCOUNTS, AccountKey
 from scidex.policy import Policy, current
+
+_CHUNK = 256
+"""Candidates that a ranking looks at, at least, at a time."""
 
 
 def _accounts_to_allocate(command: AllocatePool, actor: str, state: State) -> list[AccountKey]:
@@ -85,14 +92,16 @@ def compute_resource_budget(
             return compute_resource_budget(artifact_id, artifact_type, tx=inside)
     entity = find_entity(tx, entity_id=artifact_id, entity_type=artifact_type)
     policy, version = current(tx)
-    (standing,) = find_standings(tx, policy, entity_type=entity.entity_type, entity_id=entity.entity_id, limit=1)
-    return _budget_of(standing, policy, version, tx.now)
+    return _budget_of(find_standing(tx, policy, entity.key), policy, version, tx.now)
 
 
 def get_resource_budget_rankings(
     artifact_type: str | None = None, limit: int = 20, *, offset: int = 0, tx: Tx | None = None
 ) -> list[ResourceBudget]:
-    """A page of artifacts, the largest budget first, ties by type and id. Refuses: PageInvalid."""
+    """A page of artifacts, the largest budget first, ties by what they could claim at most, then type and id.
+
+    Refuses: PageInvalid.
+    """
     for field, given, least in (("limit", limit, 1), ("offset", offset, 0)):
         if type(given) is not int or not least <= given < 2**31:
             raise PageInvalid(field=field, given=brief(given), least=least)
@@ -156,6 +165,39 @@ def allocate_pool(
     return perform_one(tx, Request(command, tx.actor, key))
 
 
+def find_standing(tx: Tx, policy: Policy, artifact: EntityKey) -> Standing:
+    """An artifact that there is, with its capital and its claim."""
+    found = find_candidates(tx, policy, entity_type=artifact.entity_type, entity_id=artifact.entity_id)
+    (standing,) = _standings(tx, policy, found)
+    return standing
+
+
+def find_standings(
+    tx: Tx, policy: Policy, *, entity_type: str | None = None, offset: int = 0, limit: int | None = 100
+) -> list[Standing]:
+    """Artifacts with their capital, the largest budget first, ties by what they could claim at most, type and id.
+
+    Only as many markets are read as can be among them: once so many are found whose budgets are not below what any
+    other can claim, the rest is not looked at.
+    """
+    wanted = None if limit is None else offset + limit
+    found: list[tuple[Standing, int]] = []
+    while True:
+        size = None if wanted is None else max(_CHUNK, wanted, len(found))
+        candidates = find_candidates(tx, policy, entity_type=entity_type, offset=len(found), limit=size)
+        bounds = [candidate.bound for candidate in candidates]
+        found += zip(_standings(tx, policy, candidates), bounds, strict=True)
+        ranked = sorted(found, key=lambda each: (-each[0].budget, -each[1], each[0].entity_type, each[0].entity_id))
+        all_seen = size is None or len(candidates) < size
+        if all_seen or (wanted is not None and ranked[wanted - 1][0].budget >= bounds[-1]):
+            return [standing for standing, _ in ranked[offset:wanted]]
+
+
+def _standings(tx: Tx, policy: Policy, found: Sequence[Candidate]) -> list[Standing]:
+    signals = find_signals(tx, policy, {each.market for each in found if each.market is not None})
+    return [rules.standing_of(each, signals.get(each.market or ""), policy) for each in found]
+
+
 def _budget_of(standing: Standing, policy: Policy, version: int, now: datetime) -> ResourceBudget:
     def age_s(since: datetime | None) -> float | None:
         return None if since is None else max(0.0, (now - since).total_seconds())
@@ -164,9 +206,14 @@ def _budget_of(standing: Standing, policy: Policy, version: int, now: datetime) 
     bounty = standing.bounty / 1_000_000
     price = None if standing.price is None else standing.price / lmsr.PRICE_ONE
     traded = f"market {standing.market}" if standing.market else "no market"
+    signal, attack = standing.signal, standing.attack
+    moved_at = signal.moved_at if signal else None
+    unknown = f"; unknown: {standing.unknown}" if standing.unknown else ""
     ingredients: dict[str, Any] = {
-        "demand": Ingredient(demand, f"capital at risk in {traded}", age_s(standing.market_moved_at)),
-        "price": Ingredient(price, f"price of the first outcome of {traded}", age_s(standing.market_moved_at)),
+        "demand": Ingredient(
+            demand, f"capital at risk in {traded} on the mean over {policy.signal_window_s} s", age_s(moved_at)
+        ),
+        "price": Ingredient(price, f"lagged mean price of the first outcome of {traded}{unknown}", age_s(moved_at)),
         "bounty_tokens": Ingredient(bounty, "tokens remaining in open bounties", age_s(standing.bounty_moved_at)),
     }
     return ResourceBudget(
@@ -183,6 +230,8 @@ def _budget_of(standing: Standing, policy: Policy, version: int, now: datetime) 
         as_of=now,
         market=standing.market,
         ingredients=ingredients,
+        attack_cost=attack.cost / 1_000_000 if attack else None,
+        prize=attack.prize / 1_000_000 if attack else None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from scidex.core.errors import Invalid, Refused
 from scidex.core.machine import Table
 from scidex.entities import EntityKey
+from scidex.exchange.signals import Attack, Signal
 
 
 class Ingredient(NamedTuple):
@@ -24,8 +25,8 @@ class ResourceBudget:
     """What an artifact's capital claims, in tokens, with every ingredient.
 
     `base` is demand_weight * demand + bounty_tokens, `budget` is base * (certainty_factor + uncertainty_factor *
-    uncertainty). Without a market the price is unknown, shown as None, and the budget is the least that any price
-    gives.
+    uncertainty). Where the price is unknown it is None, and the budget is the least that any price gives.
+    `attack_cost` is what holding the price where it is costs somebody who knows the answer, `prize` what that wins.
     """
 
     artifact_type: str
@@ -41,6 +42,47 @@ class ResourceBudget:
     as_of: datetime
     market: str | None
     ingredients: dict[str, Ingredient]
+    attack_cost: float | None
+    prize: float | None
+
+
+class Candidate(NamedTuple):
+    """An artifact with what the tables say of it at once; `bound`, in token parts, is what its budget is never above,
+    whatever its market says in decisions."""
+
+    entity_type: str
+    entity_id: str
+    title: str
+    market: str | None
+    bounty: int
+    bounty_moved_at: datetime | None
+    bound: int
+
+    @property
+    def artifact(self) -> EntityKey:
+        """Type and id."""
+        return EntityKey(self.entity_type, self.entity_id)
+
+
+class Standing(NamedTuple):
+    """An artifact with its capital and its claim, in token parts.
+
+    `price` (10^-12) is None where it is unknown, and `unknown` then says why. `signal` and `attack` are None without
+    a market.
+    """
+
+    entity_type: str
+    entity_id: str
+    title: str
+    market: str | None
+    demand: int
+    price: int | None
+    unknown: str | None
+    bounty: int
+    bounty_moved_at: datetime | None
+    budget: int
+    signal: Signal | None
+    attack: Attack | None
 
 
 class Claim(NamedTuple):

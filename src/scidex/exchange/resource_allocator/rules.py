@@ -27,6 +27,7 @@ from scidex.exchange.resource_allocator.model import (
     AllocationKey,
     AllocationRow,
     BudgetExhausted,
+    Candidate,
     Claim,
     ClaimRepeated,
     Cycle,
@@ -40,7 +41,9 @@ from scidex.exchange.resource_allocator.model import (
     RateMissing,
     RecordSpending,
     SpendingRecorded,
+    Standing,
 )
+from scidex.exchange.signals import Signal, attack_on, holds
 from scidex.ledger import ACCOUNTS, Account, AccountKey, move
 from scidex.policy import Context, Policy
 
@@ -80,6 +83,41 @@ def _budget(demand: Fraction, bounty: Fraction, price: Fraction | None, policy: 
     uncertainty = Fraction(0) if price is None else 1 - 2 * abs(price - Fraction(1, 2))
     factor = Fraction(policy.certainty_factor) + Fraction(policy.uncertainty_factor) * uncertainty
     return (Fraction(policy.demand_weight) * demand + bounty) * factor
+
+
+def standing_of(found: Candidate, signal: Signal | None, policy: Policy) -> Standing:
+    """A candidate with what its market says in decisions.
+
+    A price that costs less to hold than it wins decides nothing: it is unknown, and the claim the least.
+    """
+    demand, price, attack = 0, None, None
+    unknown: str | None = "there is no market"
+    if signal is not None:
+        demand, price, unknown = signal.demand, signal.price, signal.unknown
+        worth = worth_of_price(demand, found.bounty, policy)
+        attack = attack_on(price=signal.lagged.prices[0], worth=worth, liquidity=signal.liquidity)
+        if price is not None and not holds(attack, policy):
+            price, unknown = None, "holding the price costs less than it wins"
+    return Standing(
+        entity_type=found.entity_type,
+        entity_id=found.entity_id,
+        title=found.title,
+        market=found.market,
+        demand=demand,
+        price=price,
+        unknown=unknown,
+        bounty=found.bounty,
+        bounty_moved_at=found.bounty_moved_at,
+        budget=claim_of(Claim(found.artifact, demand, found.bounty, price), policy),
+        signal=signal,
+        attack=attack,
+    )
+
+
+def worth_of_price(demand: int, bounty: int, policy: Policy) -> int:
+    """What one unit of price moves a claim by: twice the uncertain share of its base; token parts, rounded up."""
+    base = Fraction(policy.demand_weight) * demand + bounty
+    return math.ceil(2 * Fraction(policy.uncertainty_factor) * base)
 
 
 def pool_account(pool: str, unit: str) -> AccountKey:

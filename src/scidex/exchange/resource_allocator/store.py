@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
@@ -14,6 +13,7 @@ from scidex.exchange.resource_allocator.model import (
     CYCLES,
     AllocationKey,
     AllocationRow,
+    Candidate,
     Cycle,
     CycleKey,
 )
@@ -95,35 +95,16 @@ def find_cycles(tx: Tx, *, pool: str | None = None, before: int | None = None, l
     return [Cycle._make(row) for row in rows]
 
 
-class Standing(NamedTuple):
-    """An artifact's capital as the tables have it now: token parts, price in 10^-12, and when each last changed."""
-
-    entity_type: str
-    entity_id: str
-    title: str
-    market: str | None
-    demand: int
-    price: int | None
-    market_moved_at: datetime | None
-    bounty: int
-    bounty_moved_at: datetime | None
-    budget: int
-
-
-# The claim is computed a second time here, in exact decimals, so that the server can rank without sending every row;
-# a test holds it equal to `rules.claim_of`. Capital at risk counts at most at what the shares are worth at today's
-# prices: what was lost on the way here is gone, not at risk.
-_STANDINGS = """
-SELECT entity_type, entity_id, title, live.market, coalesce(live.demand, 0), live.price, live.moved_at,
-       coalesce(offered.tokens, 0)::bigint, offered.moved_at,
-       floor((%(demand_weight)s::numeric * coalesce(live.demand, 0) + coalesce(offered.tokens, 0))
-         * (%(certainty_factor)s::numeric + %(uncertainty_factor)s::numeric
-            * coalesce(1 - 2 * abs(live.price::numeric / 1000000000000 - 0.5), 0)))::bigint AS budget
+# What an artifact can claim at most, in exact decimals, so that the server ranks without sending every row: the demand
+# of its owners is never above what all accounts have at risk. What else comes to count as demand must be added here.
+_CANDIDATES = """
+SELECT entity_type, entity_id, title, live.market, coalesce(offered.tokens, 0)::bigint, offered.moved_at,
+       ceil((%(demand_weight)s::numeric * coalesce(live.most, 0) + coalesce(offered.tokens, 0))
+         * (%(certainty_factor)s::numeric
+            + CASE WHEN live.market IS NULL THEN 0 ELSE %(uncertainty_factor)s::numeric END))::bigint AS bound
 FROM entity
 LEFT JOIN (
-  SELECT listing.artifact_type, listing.artifact_id, market.market, prices[1] AS price, moved_at,
-         least(at_risk, (SELECT floor(sum(s::numeric * p) / 1000000000000)::bigint
-                         FROM unnest(shares, prices) AS held (s, p))) AS demand
+  SELECT listing.artifact_type, listing.artifact_id, market.market, at_risk AS most
   FROM market_listing AS listing JOIN market USING (market) WHERE state IN ('open', 'closed')
 ) AS live ON (live.artifact_type, live.artifact_id) = (entity_type, entity_id)
 LEFT JOIN (
@@ -132,21 +113,22 @@ LEFT JOIN (
 ) AS offered ON (offered.artifact_type, offered.artifact_id) = (entity_type, entity_id)
 WHERE (%(entity_type)s::text IS NULL OR entity_type = %(entity_type)s)
   AND (%(entity_id)s::text IS NULL OR entity_id = %(entity_id)s)
+ORDER BY bound DESC, entity_type, entity_id LIMIT %(limit)s OFFSET %(offset)s
 """
 
 
-def find_standings(
+def find_candidates(
     tx: Tx,
     policy: Policy,
     *,
     entity_type: str | None = None,
     entity_id: str | None = None,
     offset: int = 0,
-    limit: int | None = 100,
-) -> list[Standing]:
-    """Artifacts with their capital, the largest budget first, ties by type and id."""
+    limit: int | None = None,
+) -> list[Candidate]:
+    """Artifacts by what they can claim at most, the largest first, ties by type and id."""
     rows = tx.execute(
-        _STANDINGS + " ORDER BY budget DESC, entity_type, entity_id LIMIT %(limit)s OFFSET %(offset)s",
+        _CANDIDATES,
         {
             "demand_weight": policy.demand_weight,
             "certainty_factor": policy.certainty_factor,
@@ -158,7 +140,7 @@ def find_standings(
             "offset": offset,
         },
     )
-    return [Standing._make(row) for row in rows]
+    return [Candidate._make(row) for row in rows]
 
 
 bind(CYCLES, load=load_cycles, insert=insert_cycles, scan=scan_cycles)

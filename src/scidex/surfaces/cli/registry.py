@@ -26,10 +26,15 @@ def register(
         list[str] | None,
         typer.Option("--role", metavar="ROLE", help="operator, issuer, resolver, reviewer, auditor; repeatable."),
     ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="NAME", help="To whom it belongs; its own name: to itself.")
+    ] = None,
+    family: Annotated[str | None, typer.Option("--family", metavar="NAME", help="Model family of an agent.")] = None,
     key: Key = None,
 ) -> views.ActorDone:
     """Enter an actor, or give one that is there these roles instead of those it has."""
-    return views.actor_done(register_actor(tx, name=name, sort=sort, roles=role or (), key=key))
+    receipt = register_actor(tx, name=name, sort=sort, roles=role or (), owner=owner, family=family, key=key)
+    return views.actor_done(receipt)
 
 
 @reads(actors, "list")
@@ -45,10 +50,11 @@ def register_artifact(
     entity_type: Annotated[str, typer.Argument(metavar="TYPE", help="hypothesis, gap, analysis, ...")],
     entity_id: Annotated[str, typer.Argument(metavar="ID", help="Its id, unique within the type.")],
     title: Annotated[str, typer.Argument(metavar="TITLE", help="What people call it.")],
+    domain: Annotated[str | None, typer.Option("--domain", metavar="FIELD", help="Field of science.")] = None,
     key: Key = None,
 ) -> views.EntityDone:
     """Enter a thing under research, by type and id."""
-    receipt = register_entity(tx, entity_type=entity_type, entity_id=entity_id, title=title, key=key)
+    receipt = register_entity(tx, entity_type=entity_type, entity_id=entity_id, title=title, domain=domain, key=key)
     return views.entity_done(receipt)
 
 

@@ -28,10 +28,11 @@ WRAPPED = 20
 """Least width of a column whose texts wrap; what is shorter never does, because half a number is another number."""
 
 TOKENS = {
-    "average_price", "awarded", "base", "bond", "bonds", "bounty_tokens", "budget", "capital_at_risk", "claim",
-    "clawed", "cost", "demand", "drawn", "due", "earned", "left", "liquidity", "maker_result", "minted",
-    "netted", "owed", "paid", "payout", "payouts", "returned", "revoked", "royalties_in", "royalties_out",
-    "short", "subsidy", "supply", "taken_back", "withheld",
+    "attack_cost", "average_price", "awarded", "base", "bond", "bonds", "bounty_tokens", "budget", "capital_at_risk",
+    "claim", "clawed", "cost", "demand", "drawdown", "drawn", "due", "earned", "equity", "exit_value", "left",
+    "left_out", "liquidity", "maker_result", "minted", "netted", "owed", "paid", "payout", "payouts", "price_worth",
+    "prize", "pump_bound", "realised", "returned", "revoked", "royalties_in", "royalties_out", "short", "subsidy",
+    "supply", "taken_back", "turnover", "unrealised", "withheld", "worst_case",
 }  # fmt: skip
 """Fields whose amounts are tokens, whatever the view."""
 UNIT = {
@@ -39,11 +40,11 @@ UNIT = {
     "remaining",
 }  # fmt: skip
 """Fields whose amounts are in the unit that the view, the account or the command names."""
-PRICES = {"average_price", "price", "prices", "uncertainty"}
+PRICES = {"average_price", "lagged", "price", "prices", "uncertainty"}
 
 COLUMNS: dict[str, str] = {
     "AccountView": "account unit balance held available",
-    "ActorView": "name sort roles registered_at",
+    "ActorView": "name sort roles owner family registered_at",
     "AllocationRowView": "number created_at sort unit amount pool cycle binding actor note",
     "BountyView": "bounty artifact funder amount remaining state claimant expires_at purpose",
     "BudgetView": "rank artifact price demand bounty_tokens budget market",
@@ -51,7 +52,7 @@ COLUMNS: dict[str, str] = {
     "CaseView": "case proposer ruling outcome evidence disputer counter_ruling counter_outcome counter_evidence how",
     "CycleView": "pool unit cycle at amount granted claims theta",
     "EmissionView": "starts_at ends_at supply minted revoked left",
-    "EntityView": "entity_type entity_id title proposer registered_at",
+    "EntityView": "entity_type entity_id title domain proposer registered_at",
     "EnvelopeLine": "unit granted reserved spent available debt",
     "EnvelopeView": "artifact pool budgets priority_score version updated_at used_at",
     "EntryView": "number leg at amount balance other reason",
@@ -61,6 +62,8 @@ COLUMNS: dict[str, str] = {
     "MarketView": "market artifact state prices liquidity capital_at_risk trades closes_at",
     "PaymentView": "number at sort subject paid_to amount",
     "PortionView": "party due paid short withheld",
+    "HoldingView": "market artifact domain state shares cost exit_value unrealised realised",
+    "RankView": "rank actor markets trades skill skill_low skill_high",
     "PositionView": "market actor shares cost paid capital_at_risk payout",
     "ReservationView": "reservation artifact actor amounts usd model work expires_at",
     "UsageHourView": "hour artifact actor unit model amount calls input_tokens output_tokens usd usd_unknown",
@@ -82,6 +85,7 @@ CONTINUED = {
     "CycleView": "--before",
     "EmissionView": "--offset",
     "EntryView": "--before",
+    "RankView": "--offset",
     "PaymentView": "--offset",
     "ReservationView": "--offset",
     "TradeView": "--before",

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scidex import views
 from scidex.core.units import format_amount, parse_amount, unit_named
 from scidex.economy import Economy
-from scidex.scenarios import BATCH, DemoReport, ReplayReport, run_demo
+from scidex.scenarios import BATCH, DemoClock, DemoReport, ReplayReport, run_demo
 from scidex.scenarios import replay as replay_record
 from scidex.surfaces.cli import render
 from scidex.surfaces.cli.calls import Call, answers
@@ -33,8 +33,9 @@ def demo(
     """Let a small world live in a temporary home, and show what its capital decided."""
     with temporary_home(keep=keep) as home:
         settings = call.settings.model_copy(update={"home": home, "database_url": None, "actor": "operator"})
-        with Economy.open(settings) as economy:
-            report = run_demo(economy, progress=render.note)
+        clock = DemoClock()
+        with Economy.open(settings, clock=clock) as economy:
+            report = run_demo(economy, pass_by=clock.pass_by, progress=render.note)
     allocation = views.allocation_receipt(report.allocation)
     ranking = [views.budget_view(budget, place) for place, budget in enumerate(report.ranking, start=1)]
     if call.json:

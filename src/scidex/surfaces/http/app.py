@@ -21,6 +21,7 @@ from scidex.surfaces.http import (
     ledger,
     markets,
     orders,
+    portfolio,
     registry,
     reservations,
     settlement,
@@ -50,7 +51,7 @@ must ask. 404: it names what is not there. 409: ask again after a change. 402: a
 503: nothing happened, try again with the same key.
 """
 TAGS = [
-    {"name": "markets", "description": "prices, orders, positions, and how markets open and end"},
+    {"name": "markets", "description": "prices, orders, positions, what decisions read, and how markets open and end"},
     {"name": "orders", "description": "limit orders, the book and its depth, candles, liquidity, plain words"},
     {
         "name": "bounties",
@@ -104,6 +105,7 @@ def create_app(economy: Economy) -> FastAPI:
     for topic in (
         markets,
         orders,
+        portfolio,
         settlement,
         bounties,
         earnings,

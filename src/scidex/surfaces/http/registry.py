@@ -41,6 +41,10 @@ class ActorBody(Body):
     name: Text
     sort: Text = Field(default="agent", json_schema_extra={"enum": ["agent", "person", "service"]})
     roles: list[Text] = Field(default=[], description="operator, issuer, resolver, reviewer, auditor")
+    owner: Text | None = Field(
+        default=None, description="the actor to whom it belongs; for actors that are there, left as it is if left out"
+    )
+    family: Text | None = Field(default=None, description="model family of an agent; left as it is if left out")
 
 
 class EntityBody(Body):
@@ -55,6 +59,7 @@ class EntityBody(Body):
     entity_type: Text
     entity_id: Text
     title: Text
+    domain: Text | None = Field(default=None, description="field of science, which portfolios are sorted by")
 
 
 @router.get("/actors")
@@ -73,7 +78,10 @@ def post_actor(body: ActorBody, caller: AsCaller) -> Response:
     """Register an actor, or change the roles of one."""
 
     def work(tx: Tx, key: str | None) -> ActorDone:
-        return actor_done(register_actor(tx, name=body.name, sort=body.sort, roles=body.roles, key=key))
+        receipt = register_actor(
+            tx, name=body.name, sort=body.sort, roles=body.roles, owner=body.owner, family=body.family, key=key
+        )
+        return actor_done(receipt)
 
     return caller.change(work, body)
 
@@ -100,7 +108,9 @@ def post_entity(body: EntityBody, caller: AsCaller) -> Response:
     """Register a thing under research; its proposer is the actor."""
 
     def work(tx: Tx, key: str | None) -> EntityDone:
-        receipt = register_entity(tx, entity_type=body.entity_type, entity_id=body.entity_id, title=body.title, key=key)
+        receipt = register_entity(
+            tx, entity_type=body.entity_type, entity_id=body.entity_id, title=body.title, domain=body.domain, key=key
+        )
         return entity_done(receipt)
 
     return caller.change(work, body)

@@ -1,0 +1,37 @@
+"""What decisions read off markets: a price that lags, capital that stays, and what it would cost to fake either."""
+
+from scidex.exchange.signals.actions import find_signals
+from scidex.exchange.signals.model import Attack, Holding, Lagged, Signal, Stake, Step, Traded
+from scidex.exchange.signals.rules import (
+    attack_on,
+    committed,
+    effective_traders,
+    holds,
+    lagged,
+    lead_s,
+    mean_shares,
+    paid_for,
+    price_window,
+    stakes_of,
+)
+
+__all__ = [
+    "Attack",
+    "Holding",
+    "Lagged",
+    "Signal",
+    "Stake",
+    "Step",
+    "Traded",
+    "attack_on",
+    "committed",
+    "effective_traders",
+    "find_signals",
+    "holds",
+    "lagged",
+    "lead_s",
+    "mean_shares",
+    "paid_for",
+    "price_window",
+    "stakes_of",
+]

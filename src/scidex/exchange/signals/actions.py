@@ -1,0 +1,83 @@
+"""What a caller can read; nothing is changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from scidex.core.clock import microseconds
+from scidex.core.db import Tx
+from scidex.exchange.markets import Market, end_of_trading, find_markets_named, lmsr
+from scidex.exchange.signals.model import Holding, Signal, Step
+from scidex.exchange.signals.rules import committed, lagged, lead_s, price_window, stakes_of
+from scidex.exchange.signals.store import find_first_trades, find_holdings, find_steps
+from scidex.policy import Policy
+
+_CHUNK = 1000
+"""Markets that are read at a time."""
+
+
+def find_signals(tx: Tx, policy: Policy, names: Collection[str]) -> dict[str, Signal]:
+    """What each of these markets says in decisions now; of those that there are."""
+    ordered = sorted(names)
+    found: dict[str, Signal] = {}
+    for start in range(0, len(ordered), _CHUNK):
+        found |= _signals(tx, policy, ordered[start : start + _CHUNK])
+    return found
+
+
+def _signals(tx: Tx, policy: Policy, names: Sequence[str]) -> dict[str, Signal]:
+    markets = find_markets_named(tx, names)
+    before = timedelta(seconds=policy.signal_window_s + lead_s(policy))
+    begins = {market.market: max(market.opened_at, end_of_trading(market, tx.now) - before) for market in markets}
+    steps = find_steps(tx, list(begins.items())) if begins else {}
+    firsts = find_first_trades(tx, names)
+    holdings = find_holdings(tx, markets, policy.signal_window_s)
+    return {
+        market.market: _signal_of(
+            market,
+            _from_the_start(market, begins[market.market], steps.get(market.market, [])),
+            firsts.get(market.market),
+            holdings.get(market.market, []),
+            policy,
+            tx.now,
+        )
+        for market in markets
+    }
+
+
+def _from_the_start(market: Market, begins: datetime, steps: list[Step]) -> list[Step]:
+    """With the prices of the opening, where no trade stands at the beginning."""
+    at = microseconds(begins)
+    if steps and steps[0].at <= at:
+        return steps
+    opening = market.opening or lmsr.prices_of((0,) * len(market.outcomes), market.liquidity, market.offsets)
+    return [Step(at, opening), *steps]
+
+
+def _signal_of(
+    market: Market,
+    steps: list[Step],
+    first: datetime | None,
+    holdings: Sequence[Holding],
+    policy: Policy,
+    now: datetime,
+) -> Signal:
+    until = end_of_trading(market, now)
+    since, unknown = price_window(first, until, policy)
+    followed = lagged(steps, since, until, policy)
+    stakes = stakes_of((holding for holding in holdings if not holding.left_out), followed.prices)
+    own = stakes_of((holding for holding in holdings if holding.left_out), followed.prices)
+    return Signal(
+        market=market.market,
+        artifact=market.artifact,
+        outcomes=market.outcomes,
+        liquidity=market.liquidity,
+        lagged=followed,
+        price=None if unknown else followed.prices[0],
+        unknown=unknown,
+        demand=committed(stakes, followed.prices, market.liquidity),
+        stakes=stakes,
+        left_out=committed(own, followed.prices, market.liquidity),
+        moved_at=market.moved_at,
+    )
