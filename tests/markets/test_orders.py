@@ -110,13 +110,22 @@ def check_books(world: World, now: datetime = DAWN) -> None:
             bound = markets.bound_shares(market, book, owner)
             assert all(mine >= kept for mine, kept in zip(shares_of(world, owner), bound, strict=True))
         if len(market.outcomes) == 2 and market.state == "open":
-            # Nobody waits in the book for a price that the maker gives: a part of a share may be short of it.
+            # Nobody waits in the book for what the maker gives, but for a few parts that roundings are worth.
             for order in book:
                 if order.expires_at is not None and order.expires_at <= now:
                     continue
-                price = market.prices[market.outcomes.index(order.outcome)]
-                gap = order.limit_price - price if order.side == "buy" else price - order.limit_price
-                assert gap <= ONE // market.liquidity + 2, order
+                assert gain_at_the_maker(market, order) <= 4, order
+
+
+def gain_at_the_maker(market: markets.Market, order: markets.RestingOrder) -> int:
+    """Token parts by which the maker would fill a resting order better than at its limit."""
+    curve = (market.shares, market.liquidity, market.offsets, market.outcomes.index(order.outcome))
+    step = markets.shares_to_price(*curve, order.limit_price)
+    step = min(order.shares, step if order.side == "buy" else -step)
+    if step <= 0:
+        return 0
+    at_limit = step * order.limit_price // ONE
+    return at_limit - lmsr.charge(*curve, step) if order.side == "buy" else lmsr.payout(*curve, step) - at_limit
 
 
 def test_a_limit_order_trades_what_it_can_and_rests_with_the_rest():
