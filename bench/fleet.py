@@ -71,8 +71,8 @@ class Fleet:
             for pipe in pipes:
                 pipe.send(seconds)
             return [_answer(pipe, seconds + LATE_S) for pipe in pipes]
-        except RuntimeError:
-            # Some may still be at it, so none of them is asked again.
+        except (RuntimeError, OSError, EOFError):
+            # One failed or died and others may still be at it, so none of them is asked again.
             self.close(wait_s=1)
             raise
 
