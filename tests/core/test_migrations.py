@@ -86,7 +86,7 @@ def test_a_half_migrated_database_is_named_and_completed(empty, settings):
     with pytest.raises(SchemaHalf) as refused:
         check_schema(empty, settings)
     assert refused.value.facts["missing"] == "ledger_hold, market_trade"
-    assert migrate(empty, settings) == ["0003_ledger", "0004_markets"]
+    assert migrate(empty, settings) == ["0003_ledger", "0004_markets", "0013_orders"]
     assert schema(empty) == whole
 
 
@@ -109,6 +109,13 @@ def test_a_column_that_is_gone_is_missed(empty, settings):
         check_schema(empty, settings)
     with pytest.raises(SchemaLost):
         migrate(empty, settings)
+
+
+def test_a_column_that_a_later_step_added_is_missed_too(empty, settings):
+    migrate(empty, settings)
+    execute(empty, "ALTER TABLE market DROP COLUMN surplus")
+    with pytest.raises(SchemaHalf, match=r"lacks market\.surplus"):
+        check_schema(empty, settings)
 
 
 def test_an_embedded_database_that_lacks_a_table_is_refused_and_left_as_it_is():

@@ -77,12 +77,18 @@ class Migration:
         return re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", self.sql)
 
     @property
+    def altered(self) -> list[str]:
+        """The tables that this step alters: where one of them is made anew, it has to be altered anew."""
+        return re.findall(r"ALTER TABLE (\w+)", self.sql)
+
+    @property
     def columns(self) -> list[str]:
-        """The columns of those tables, as table.column."""
+        """The columns of the tables that it creates, and those that it adds to others, as table.column."""
         blocks = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)^\)", self.sql, re.DOTALL | re.MULTILINE)
-        return [
-            f"{table}.{name}" for table, block in blocks for name in re.findall(r"^  ([a-z_]+) ", block, re.MULTILINE)
-        ]
+        made = [(table, re.findall(r"^  ([a-z_]+) ", block, re.MULTILINE)) for table, block in blocks]
+        changes = re.findall(r"ALTER TABLE (\w+)(.*?);", self.sql, re.DOTALL)
+        added = [(table, re.findall(r"ADD COLUMN IF NOT EXISTS (\w+)", change)) for table, change in changes]
+        return [f"{table}.{name}" for table, names in (*made, *added) for name in names]
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def migrate(conninfo: str, settings: Settings) -> list[str]:
                 raise SchemaLost(missing=", ".join(status.missing))
             for migration in all_migrations():
                 step = migration.name_in_full
-                if step in status.pending or set(migration.tables) & set(status.missing):
+                if step in status.pending or {*migration.tables, *migration.altered} & set(status.missing):
                     _apply(connection, migration)
                     ran.append(step)
         except errors.InsufficientPrivilege as error:
