@@ -11,6 +11,8 @@ from tests.house.source import SLICES, Import, Module, Tree, exported, plant, sl
 
 FIVE_FILES = {"__init__", "model", "rules", "store", "actions"}
 MORE_FILES = {
+    # The fields of the policy, topic by topic; `Policy` is all of them.
+    "scidex.policy": {"allocation", "trading", "bounty", "reward", "admission"},
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
     # and a position, which quotes, orders and rehearsals share. exact and maker: the curve's arithmetic in many digits;
     # book, an order's way past resting orders and maker; resting, trading, limits: the rules of orders; refusals.

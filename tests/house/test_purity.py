@@ -19,6 +19,8 @@ PURE_FILES = {
     "resting",
     "trading",
     "allocation",
+    "bounty",
+    "reward",
     "refusals",
     "admission",
     "limits",
