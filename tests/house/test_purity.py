@@ -53,6 +53,7 @@ PURE_LIBRARIES = {
     "operator",
     "pydantic",
     "re",
+    "scipy",
     "typing",
 }
 """What pure modules may import besides each other: nothing that reads a clock, a disk, a network or a die."""
