@@ -170,6 +170,19 @@ def test_a_market_is_closed_and_resolved_by_an_operator(town: Home) -> None:
     assert [market["market"] for market in town.ask("markets", "list", "--state", "resolved")["items"]] == ["m2"]
 
 
+def test_liquidity_comes_from_a_subsidy_and_is_planned(town: Home) -> None:
+    town.ask("entities", "register", "gap", "rate", "Rate")
+    opened = town.ask(
+        "markets", "open", "m3", "--artifact", "rate", "--subsidy", "1", "--change", "2099-01-01T00:00Z=2"
+    )
+    assert 0.99 < opened["subsidy"] <= 1
+    planned = town.ask("orders", "plan", "m3", "--change", "2099-02-01T00:00Z=3")
+    assert set(planned) == keys_of(views.PlanReceipt)
+    ended = town.ask("orders", "cancel-plan", "m3", planned["changes"][0]["change"])
+    assert ended["change"]["state"] == "cancelled"
+    assert [change["liquidity"] for change in town.ask("orders", "plans", "m3")["items"]] == [3, 2]
+
+
 def test_the_ledger_moves_holds_and_remembers(town: Home) -> None:
     before = town.ask("ledger", "show", ALICE)
     moved = town.ask("ledger", "transfer", OPERATOR, ALICE, "0.000001", "--reason", "dust")

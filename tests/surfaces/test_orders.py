@@ -148,3 +148,33 @@ def test_a_limit_order_over_http_rests_is_shown_and_leaves(client):
     assert (refused.status_code, refused.json()["code"]) == (400, "limit_price_invalid")
     unclear = ask(client, "/api/market/say", {"market": "m", "say": "to the moon"})
     assert (unclear.status_code, unclear.json()["code"]) == (400, "words_invalid"), json.dumps(unclear.json())
+
+
+def test_liquidity_is_planned_and_opened_from_a_budget_over_http(client, economy, clock):
+    for path, body in (
+        ("/api/ledger/issue", {"account": "pool:treasury/pool/token", "amount": 1000, "reason": "x"}),
+        ("/api/entities", {"entity_type": "gap", "entity_id": "g", "title": "g"}),
+    ):
+        assert ask(client, path, body).status_code == 200
+    hour = clock.now + timedelta(hours=1)
+    changes = [{"at": hour.isoformat(), "liquidity": 150}]
+    opening = {"market": "m", "artifact_id": "g", "question": "?", "treasury": "treasury", "liquidity_changes": changes}
+    both = ask(client, "/api/market/open", {**opening, "liquidity": 1, "subsidy": 1})
+    assert (both.status_code, both.json()["code"]) == (400, "liquidity_source_invalid")
+    past = ask(
+        client, "/api/market/open", {**opening, "liquidity_changes": [{"at": "2020-01-01T00:00Z", "liquidity": 1}]}
+    )
+    assert (past.status_code, past.json()["code"]) == (400, "plan_invalid")
+    assert client.get("/api/market/markets/m").status_code == 404  # nothing is half done
+    opened = [ask(client, "/api/market/open", {**opening, "idempotency_key": "k"}) for _ in range(2)]
+    assert [answer.status_code for answer in opened] == [200, 200], opened[0].text
+    assert client.get("/api/market/markets/m").json()["liquidity"] == 100
+    more = {"market": "m", "changes": [{"at": (hour + timedelta(hours=1)).isoformat(), "liquidity": "50"}]}
+    planned = ask(client, "/api/market/liquidity/plan", more).json()["changes"]
+    taken = ask(client, "/api/market/liquidity/cancel", {"market": "m", "change": planned[0]["change"]})
+    assert taken.json()["change"]["state"] == "cancelled"
+    clock.pass_by(7200)
+    assert economy.expire_due() == 1
+    shown = client.get("/api/market/liquidity/m").json()["items"]
+    assert [(each["state"], each["liquidity"]) for each in shown] == [("cancelled", 50), ("done", 150)]
+    assert client.get("/api/market/markets/m").json()["liquidity"] == 150

@@ -24,6 +24,7 @@ from scidex.economy.batcher import Batcher
 from scidex.economy.spend import Spend, Terms
 from scidex.entities import EntityKey
 from scidex.exchange.bounties import draw_spent_bounties, expire_due_bounties
+from scidex.exchange.liquidity import carry_out_due_changes
 from scidex.exchange.markets import expire_due_orders
 from scidex.exchange.settlement import advance_due_settlements
 from scidex.ledger import expire_due_holds
@@ -181,14 +182,15 @@ class Economy:
         return sealed
 
     def expire_due(self) -> int:
-        """End every hold, reservation, bounty and resting order whose time is over; draw on bounties for compute; take
-        every step of a settlement that time has made due; how many that were."""
+        """End every hold, reservation, bounty and resting order whose time is over; draw on bounties for compute; carry
+        out planned changes of liquidity; take every step of a settlement that time has made due; how many that were."""
         sweeps: tuple[Callable[[Tx], Sequence[Receipt[Any]]], ...] = (
             expire_due_holds,
             expire_due_reservations,
             draw_spent_bounties,
             expire_due_bounties,
             expire_due_orders,
+            carry_out_due_changes,
             advance_due_settlements,
         )
         return sum(len(self.run(sweep, actor=HOUSE)) for sweep in sweeps)

@@ -64,6 +64,7 @@ def _findings(
         checks.check_ledger(tx, tables),
         checks.check_holds(tables),
         checks.check_markets(tables),
+        checks.check_liquidity(tables),
         checks.check_settlements(tables),
         checks.check_bounties(tables),
         checks.check_earnings(tables),

@@ -13,7 +13,7 @@ from scidex.core.db import Tx
 from scidex.core.journal import BINDINGS, Entry
 from scidex.core.machine import Table
 from scidex.core.seal import check_chain
-from scidex.exchange import bounties, earnings, markets, resource_allocator, settlement
+from scidex.exchange import bounties, earnings, liquidity, markets, resource_allocator, settlement
 from scidex.lab.model import Finding
 from scidex.lab.world import TABLES, World
 from scidex.ledger import ACCOUNTS, BUDGET, HOLDS, AccountKey, issuance_of, sums_by_unit
@@ -22,7 +22,19 @@ from scidex.senate import budgets
 
 Tables = dict[Table[Any, Any], dict[Any, Any]]
 """Rows by table and key."""
-CHECKS = ("ledger", "holds", "markets", "settlements", "bounties", "earnings", "usage", "chain", "journal", "tables")
+CHECKS = (
+    "ledger",
+    "holds",
+    "markets",
+    "liquidity",
+    "settlements",
+    "bounties",
+    "earnings",
+    "usage",
+    "chain",
+    "journal",
+    "tables",
+)
 """In the order in which they run: invariants on the tables alone, the sealed chain, then the replay."""
 
 _JOURNAL = "SELECT number, at, actor, key, kind, policy, command, receipt FROM journal ORDER BY number"
@@ -102,6 +114,19 @@ def check_markets(tables: Tables) -> Iterator[Finding]:
             yield Finding("markets", row, f"its prices sum to {sum(market.prices)} parts of 10^-12")
         if tuple(held.get(name, [0] * len(market.shares))) != market.shares:
             yield Finding("markets", row, "its outstanding shares are not those of its positions")
+
+
+def check_liquidity(tables: Tables) -> Iterator[Finding]:
+    """Planned changes of a market's liquidity are carried out or skipped in the order of their times."""
+    passed: dict[str, Any] = {}
+    for change in tables[liquidity.CHANGES].values():
+        if change.state in ("done", "skipped"):
+            passed[change.market] = max(change.at, passed.get(change.market, change.at))
+    for change in tables[liquidity.CHANGES].values():
+        if change.state == "planned" and change.market in passed and change.at < passed[change.market]:
+            yield Finding(
+                "liquidity", f"market_liquidity {change.market} {change.change}", "waits, and a later is over"
+            )
 
 
 def check_settlements(tables: Tables) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from scidex.core.errors import Refusal
 from scidex.core.journal import BINDINGS, Entry, KeyReused, Receipt
 from scidex.core.machine import Context, State, Table, decide, kind_named, kind_of
 from scidex.entities import ENTITIES
-from scidex.exchange import bounties, earnings, markets, resource_allocator, settlement
+from scidex.exchange import bounties, earnings, liquidity, markets, resource_allocator, settlement
 from scidex.ledger import ACCOUNTS, HOLDS, TRANSFERS
 from scidex.metering import EVENTS, STORES, USAGE
 from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
@@ -30,6 +30,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     markets.ORDERS,
     markets.POSITIONS,
     markets.TRADES,
+    liquidity.CHANGES,
     earnings.OUTPUTS,
     earnings.STANDINGS,
     earnings.MINTS,

@@ -29,6 +29,22 @@ class MarketPolicy(BaseModel):
         description="most that one order may move the log odds of an outcome; 0 limits nothing",
     )
     market_orders_max: int = Field(default=1000, ge=0, description="most resting orders of one market")
+    liquidity_pool_share: Decimal = Field(
+        default=Decimal("0.1"),
+        ge=0,
+        le=1,
+        description="share of a pool's free tokens that, divided by the open markets that it funds and the new one, is"
+        " the liquidity b of a market that it opens without saying one",
+    )
+    liquidity_pool_min: Decimal = Field(
+        default=Decimal(1), gt=0, le=10**6, description="least b of such a market, in tokens"
+    )
+    liquidity_pool_max: Decimal = Field(
+        default=Decimal(1000), gt=0, le=10**6, description="most b of such a market, in tokens; the least comes first"
+    )
+    liquidity_changes_max: int = Field(
+        default=100, ge=1, le=10_000, description="most changes of liquidity that one market has ahead of it"
+    )
     void_window_s: int = Field(
         default=86_400, ge=1, description="seconds before the close whose mean price a void market pays"
     )

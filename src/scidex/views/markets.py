@@ -115,7 +115,7 @@ class OpenedReceipt(Done):
     """What the maker staked and where prices start."""
 
     market: str
-    subsidy: float = Field(description="the most that the maker can lose, in tokens, out of the actor's wallet")
+    subsidy: float = Field(description="the most that the maker can lose, in tokens, paid by who funds it")
     prices: dict[str, float]
 
 

@@ -7,6 +7,7 @@ from scidex.exchange.markets.actions import (
     change_liquidity,
     close_market,
     expire_due_orders,
+    in_utc,
     open_market,
     place_limit_order,
     place_order,
@@ -16,7 +17,7 @@ from scidex.exchange.markets.actions import (
 )
 from scidex.exchange.markets.book import Path, buy_path, offers_to
 from scidex.exchange.markets.fills import Fill, empty_position, fill_of, position_after
-from scidex.exchange.markets.maker import shares_to_price
+from scidex.exchange.markets.maker import liquidity_for, pool_liquidity, shares_to_price
 from scidex.exchange.markets.model import (
     LISTINGS,
     MARKETS,
@@ -25,6 +26,7 @@ from scidex.exchange.markets.model import (
     PRICE_DECIMALS,
     TRADES,
     CancelOrder,
+    Candle,
     ChangeLiquidity,
     CloseMarket,
     ExpireOrder,
@@ -56,6 +58,7 @@ from scidex.exchange.markets.refusals import (
     InsufficientShares,
     LimitPriceInvalid,
     LiquidityInvalid,
+    LiquiditySourceInvalid,
     MarketClosed,
     MarketExists,
     MarketSettled,
@@ -77,19 +80,21 @@ from scidex.exchange.markets.refusals import (
     UnknownOrder,
     UnknownOutcome,
 )
-from scidex.exchange.markets.resting import bound_shares, open_orders, require_market
+from scidex.exchange.markets.resting import bound_shares, open_orders, require_market, require_open
 from scidex.exchange.markets.rules import (
+    check_liquidity,
     end_of_trading,
     end_trading,
     mean_prices,
     new_market,
     pay_mean,
     pay_winner,
+    require_funder,
     require_outcome,
+    set_liquidity,
     void_prices,
 )
 from scidex.exchange.markets.store import (
-    Candle,
     find_candles,
     find_market,
     find_markets,
@@ -124,6 +129,7 @@ __all__ = [
     "LimitPriceInvalid",
     "LiquidityChanged",
     "LiquidityInvalid",
+    "LiquiditySourceInvalid",
     "Market",
     "MarketClosed",
     "MarketClosedReceipt",
@@ -166,6 +172,7 @@ __all__ = [
     "buy_path",
     "cancel_order",
     "change_liquidity",
+    "check_liquidity",
     "close_market",
     "empty_position",
     "end_of_trading",
@@ -182,6 +189,8 @@ __all__ = [
     "find_position",
     "find_positions",
     "find_trades",
+    "in_utc",
+    "liquidity_for",
     "lmsr",
     "market_on",
     "mean_prices",
@@ -193,11 +202,15 @@ __all__ = [
     "pay_winner",
     "place_limit_order",
     "place_order",
+    "pool_liquidity",
     "position_after",
     "quote",
+    "require_funder",
     "require_market",
+    "require_open",
     "require_outcome",
     "resolve_market",
+    "set_liquidity",
     "shares_to_price",
     "void_market",
     "void_prices",

@@ -44,7 +44,7 @@ from scidex.exchange.markets.model import (
 )
 from scidex.exchange.markets.refusals import CloseTimeInvalid
 from scidex.exchange.markets.resting import bound_shares, open_orders, require_open
-from scidex.exchange.markets.store import due_orders, find_market, find_orders, find_position
+from scidex.exchange.markets.store import count_funded, due_orders, find_market, find_orders, find_position
 from scidex.ledger import ACCOUNTS, POOL, AccountKey, wallet_of
 
 
@@ -148,6 +148,7 @@ OPEN = declare(
             ACCOUNTS: _accounts_to_open,
             ACTORS: _operator,
         },
+        gathered=("funded",),
     )
 )
 ORDER = declare(Kind("market.order", Order, Traded, trading.place_order, {**_TRADING, ACCOUNTS: _accounts_to_trade}))
@@ -193,19 +194,21 @@ def open_market(
     artifact: EntityKey,
     question: str,
     outcomes: Sequence[str] = ("yes", "no"),
-    liquidity: int,
+    liquidity: int | None = None,
+    subsidy: int | None = None,
     prices: Sequence[int] | None = None,
     closes_at: datetime | None = None,
     treasury: str | None = None,
     key: str | None = None,
 ) -> Receipt[MarketOpened]:
-    """Open a market whose maker the actor's wallet funds, or for an operator a pool (`treasury`); liquidity in token
-    parts, prices in 10^-12.
+    """Open a market whose maker the actor's wallet funds, or for an operator a pool (`treasury`); liquidity, or the
+    subsidy that pays for one, in token parts, prices in 10^-12. Of a pool both may be left to the policy.
 
-    Refuses: RoleNeeded, UnknownActor, NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountNotPositive,
-    AmountTooLarge, StartPricesInvalid, CloseTimeInvalid, UnknownEntity, MarketExists, ArtifactListed, UnknownAccount,
-    InsufficientFunds, KeyReused.
+    Refuses: RoleNeeded, UnknownActor, NameInvalid, OutcomesInvalid, LiquiditySourceInvalid, LiquidityInvalid,
+    AmountNotNumber, AmountNotPositive, AmountTooLarge, StartPricesInvalid, CloseTimeInvalid, UnknownEntity,
+    MarketExists, ArtifactListed, UnknownAccount, InsufficientFunds, KeyReused.
     """
+    by_policy = treasury is not None and liquidity is None and subsidy is None
     command = OpenMarket(
         market,
         artifact,
@@ -213,15 +216,18 @@ def open_market(
         tuple(outcomes),
         liquidity,
         tuple(prices) if prices is not None else None,
-        _in_utc(closes_at),
+        in_utc(closes_at),
         treasury,
+        subsidy,
+        count_funded(tx, f"pool:{treasury}") if by_policy else None,
     )
     return perform_one(tx, Request(command, tx.actor, key))
 
 
-def _in_utc(at: datetime | None) -> datetime | None:
+def in_utc(at: datetime | None) -> datetime | None:
+    """The same moment in UTC; one without a zone as it is, which the rule refuses. Refuses: CloseTimeInvalid."""
     if at is None or at.tzinfo is None:
-        return at  # which the rule refuses
+        return at
     try:
         return at.astimezone(UTC)
     except OverflowError:
@@ -296,7 +302,7 @@ def place_limit_order(
     AmountNotPositive, AmountTooLarge, LimitPriceInvalid, CloseTimeInvalid, OrderExpiryInvalid, BookFull,
     TradeTooLarge, InsufficientShares, UnknownAccount, InsufficientFunds, BalanceTooLarge, KeyReused.
     """
-    command = LimitOrder(market, outcome, side, shares, limit_price, _in_utc(expires_at))
+    command = LimitOrder(market, outcome, side, shares, limit_price, in_utc(expires_at))
     return perform_one(tx, Request(command, tx.actor, key))
 
 

@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from decimal import Context, Decimal
 
+from scidex.exchange.markets import lmsr
 from scidex.exchange.markets.exact import context_of
 from scidex.exchange.markets.lmsr import OFFSET_ONE, PRICE_ONE, check_whole, levels_of
+from scidex.policy import Policy
 
 
 def shares_to_price(q: Sequence[int], b: int, offsets: Sequence[int], outcome: int, target: int) -> int:
@@ -58,6 +60,31 @@ def collateral_needed(q: Sequence[int], b: int, offsets: Sequence[int]) -> int:
         for held, level in zip(q, levels, strict=True)
     ]
     return math.ceil(max(needed))
+
+
+def liquidity_for(subsidy: int, offsets: Sequence[int]) -> int:
+    """The largest liquidity whose worst loss from that start the subsidy covers; both in parts.
+
+    >>> liquidity_for(69314719, (0, 0)), liquidity_for(69314718, (0, 0)), liquidity_for(0, (0, 0))
+    (100000000, 99999999, 0)
+    """
+    context = context_of(60)
+    top = _log_sum(offsets, OFFSET_ONE, context)
+    worst = context.subtract(top, context.divide(min(offsets), OFFSET_ONE))
+    found = int(context.divide(subsidy, worst))
+    # The quotient is rounded; what is paid is decided by the exact sum.
+    while found and lmsr.subsidy(found, offsets) > subsidy:
+        found -= 1
+    return found
+
+
+def pool_liquidity(free: int, funded: int, policy: Policy) -> int:
+    """The liquidity of a market that a pool opens, in parts: `share * free / (funded + 1)`, rounded down, within the
+    policy's least and most; `funded` open markets have their part of what the pool can spend already."""
+    numerator, denominator = policy.liquidity_pool_share.as_integer_ratio()
+    shared = free * numerator // (denominator * (funded + 1))
+    least, most = int(policy.liquidity_pool_min * 10**6), int(policy.liquidity_pool_max * 10**6)
+    return max(least, min(shared, most))
 
 
 def _log_sum(levels: Sequence[int], unit: int, context: Context) -> Decimal:

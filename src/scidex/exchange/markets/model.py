@@ -135,6 +135,18 @@ class Trade(NamedTuple):
     resting: str | None = None
 
 
+class Candle(NamedTuple):
+    """Prices (10^-12) of an outcome within an interval: first, highest, lowest, last; what takers traded, in parts."""
+
+    start: datetime
+    first: int
+    high: int
+    low: int
+    last: int
+    shares: int
+    trades: int
+
+
 class OrderKey(NamedTuple):
     """An order of the book by its market and id."""
 
@@ -174,16 +186,19 @@ TRADES: Table[TradeKey, Trade] = Table("market_trade", rank=33, group=lambda key
 
 @dataclass(frozen=True, slots=True)
 class OpenMarket:
-    """Open a market with liquidity in token parts and start prices in 10^-12 (uniform if None)."""
+    """Open a market with liquidity, or a subsidy that decides it, in token parts, and start prices in 10^-12 (uniform
+    if None). A pool may leave both to the policy, which reads how many open markets it funds already: `funded`."""
 
     market: str
     artifact: EntityKey
     question: str
     outcomes: tuple[str, ...]
-    liquidity: int
+    liquidity: int | None = None
     prices: tuple[int, ...] | None = None
     closes_at: datetime | None = None
     treasury: str | None = None
+    subsidy: int | None = None
+    funded: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

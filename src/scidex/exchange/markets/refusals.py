@@ -13,6 +13,11 @@ class LiquidityInvalid(Invalid):
     """The liquidity {given} is below the least, {least} tokens; give the market more."""
 
 
+class LiquiditySourceInvalid(Invalid):
+    """A market opens with a `liquidity` or with a `subsidy` that pays for one, not with {given}; give one of them. Only
+    an operator who opens it from a treasury may leave both to the policy."""
+
+
 class StartPricesInvalid(Invalid):
     """Start prices must be one per outcome, each at least {least}, and sum to 1; {problem}."""
 

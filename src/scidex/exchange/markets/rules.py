@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scidex.actors import RoleNeeded, require_role
@@ -33,6 +34,7 @@ from scidex.exchange.markets.refusals import (
     ArtifactListed,
     CloseTimeInvalid,
     LiquidityInvalid,
+    LiquiditySourceInvalid,
     MarketExists,
     MarketSettled,
     NotYourMarket,
@@ -42,16 +44,17 @@ from scidex.exchange.markets.refusals import (
     UnknownOutcome,
 )
 from scidex.exchange.markets.resting import end_all_orders, require_market, require_open
-from scidex.ledger import balance_of, move, wallet_of
+from scidex.ledger import ACCOUNTS, POOL, AccountKey, balance_of, move, wallet_of
 from scidex.policy import Context, Policy
 
 
 def open_market(state: State, command: OpenMarket, context: Context) -> MarketOpened:
     """Open a market and fund the maker's largest possible loss, rounded up: from the actor's wallet, or from a pool.
 
-    Refuses: RoleNeeded, UnknownActor, NameInvalid, OutcomesInvalid, LiquidityInvalid, AmountNotPositive,
-    AmountTooLarge, StartPricesInvalid, CloseTimeInvalid, UnknownEntity, MarketExists, ArtifactListed, UnknownAccount,
-    InsufficientFunds.
+    A subsidy decides the liquidity, the largest that it covers; a pool that says neither has the policy's.
+    Refuses: RoleNeeded, UnknownActor, NameInvalid, OutcomesInvalid, LiquiditySourceInvalid, LiquidityInvalid,
+    AmountNotNumber, AmountNotPositive, AmountTooLarge, StartPricesInvalid, CloseTimeInvalid, UnknownEntity,
+    MarketExists, ArtifactListed, UnknownAccount, InsufficientFunds.
     """
     name = check_name(command.market, "market")
     check_name(command.question, "question", longest=1000)
@@ -72,7 +75,9 @@ def open_market(state: State, command: OpenMarket, context: Context) -> MarketOp
     if command.treasury is not None:
         require_role(state, context, "operator")
         funder = f"pool:{check_name(command.treasury, 'treasury')}"
-    market = new_market(command, funder=funder, now=context.now)
+    liquidity = _liquidity_to_open(state, command, AccountKey(funder, POOL, "token"), context)
+    check_liquidity(liquidity, context)
+    market = new_market(replace(command, liquidity=liquidity), funder=funder, now=context.now)
     move(state, context, market.funder_account, market.collateral, market.subsidy, "market subsidy")
     state.put(MARKETS, name, market)
     state.put(LISTINGS, command.artifact, name)
@@ -81,9 +86,9 @@ def open_market(state: State, command: OpenMarket, context: Context) -> MarketOp
 
 def new_market(command: OpenMarket, *, funder: str, now: datetime) -> Market:
     """The market that these terms make, before its first trade."""
-    count = len(command.outcomes)
-    offsets = lmsr.offsets_for(command.prices) if command.prices is not None else (0,) * count
-    none = (0,) * count
+    assert command.liquidity is not None, command
+    offsets = _offsets_to_open(command)
+    none = (0,) * len(command.outcomes)
     return Market(
         market=command.market,
         artifact=command.artifact,
@@ -111,6 +116,20 @@ def new_market(command: OpenMarket, *, funder: str, now: datetime) -> Market:
     )
 
 
+def _offsets_to_open(command: OpenMarket) -> tuple[int, ...]:
+    return lmsr.offsets_for(command.prices) if command.prices is not None else (0,) * len(command.outcomes)
+
+
+def _liquidity_to_open(state: State, command: OpenMarket, pool: AccountKey, context: Context) -> int:
+    if command.liquidity is not None:
+        return command.liquidity
+    if command.subsidy is not None:
+        return max(1, maker.liquidity_for(command.subsidy, _offsets_to_open(command)))
+    account = state.get(ACCOUNTS, pool)
+    free = 0 if account is None else max(0, account.balance - account.held)
+    return maker.pool_liquidity(free, command.funded or 0, context.policy)
+
+
 def _check_terms(command: OpenMarket, context: Context) -> None:
     policy: Policy = context.policy
     count = len(command.outcomes)
@@ -118,7 +137,11 @@ def _check_terms(command: OpenMarket, context: Context) -> None:
         raise OutcomesInvalid(most=policy.market_outcomes_max, given=", ".join(command.outcomes)[:80] or "none")
     for outcome in command.outcomes:
         check_name(outcome, "outcome")
-    _check_liquidity(command.liquidity, context)
+    given = [name for name in ("liquidity", "subsidy") if getattr(command, name) is not None]
+    if len(given) != 1 and (given or command.treasury is None):
+        raise LiquiditySourceInvalid(given=" and ".join(given) or "neither")
+    for name in given:
+        check_amount(getattr(command, name), field=name)
     if command.prices is not None:
         least = int(policy.market_start_price_min * lmsr.PRICE_ONE)
         problem = None
@@ -134,7 +157,11 @@ def _check_terms(command: OpenMarket, context: Context) -> None:
         raise CloseTimeInvalid(closes_at=command.closes_at.isoformat())
 
 
-def _check_liquidity(liquidity: int, context: Context) -> None:
+def check_liquidity(liquidity: int, context: Context) -> None:
+    """Pass if a market may have this liquidity.
+
+    Refuses: AmountNotNumber, AmountNotPositive, AmountTooLarge, LiquidityInvalid.
+    """
     check_amount(liquidity, field="liquidity")
     least = context.policy.market_liquidity_min
     if liquidity < least * 1_000_000:
@@ -313,15 +340,29 @@ def change_liquidity(state: State, command: ChangeLiquidity, context: Context) -
     AmountNotPositive, AmountTooLarge, LiquidityInvalid, UnknownAccount, InsufficientFunds, BalanceTooLarge.
     """
     market = require_market(state, command.market)
-    require_open(market, context.now)
+    require_funder(state, context, market)
+    return set_liquidity(state, context, market, command.liquidity)
+
+
+def require_funder(state: State, context: Context, market: Market) -> None:
+    """Pass if the actor may change the market's liquidity. Refuses: NotYourMarket, UnknownActor."""
     if market.funder != f"actor:{context.actor}":
         try:
             require_role(state, context, "operator")
         except RoleNeeded:
             raise NotYourMarket(actor=context.actor, market=market.market) from None
-    _check_liquidity(command.liquidity, context)
-    offsets = maker.offsets_with(market.shares, market.liquidity, market.offsets, command.liquidity)
-    needed = maker.collateral_needed(market.shares, command.liquidity, offsets)
+
+
+def set_liquidity(state: State, context: Context, market: Market, liquidity: int) -> LiquidityChanged:
+    """The change itself, whoever decided it; where it is refused, nothing has moved.
+
+    Refuses: MarketClosed, MarketSettled, AmountNotNumber, AmountNotPositive, AmountTooLarge, LiquidityInvalid,
+    UnknownAccount, InsufficientFunds, BalanceTooLarge.
+    """
+    require_open(market, context.now)
+    check_liquidity(liquidity, context)
+    offsets = maker.offsets_with(market.shares, market.liquidity, market.offsets, liquidity)
+    needed = maker.collateral_needed(market.shares, liquidity, offsets)
     # No more comes back than was paid: gains stay until the end, when there is nothing left to cover.
     paid = max(needed - (balance_of(state, market.collateral) - market.fees), 1 - market.subsidy)
     if paid > 0:
@@ -330,7 +371,7 @@ def change_liquidity(state: State, command: ChangeLiquidity, context: Context) -
         move(state, context, market.collateral, market.funder_account, -paid, "market subsidy returned")
     subsidy = market.subsidy + paid
     changed = market._replace(
-        liquidity=command.liquidity,
+        liquidity=liquidity,
         offsets=offsets,
         subsidy=subsidy,
         anchor=market.shares,
@@ -338,4 +379,4 @@ def change_liquidity(state: State, command: ChangeLiquidity, context: Context) -
         surplus=balance_of(state, market.collateral) - market.fees - subsidy,
     )
     state.put(MARKETS, market.market, changed)
-    return LiquidityChanged(market.market, command.liquidity, paid, subsidy, market.prices)
+    return LiquidityChanged(market.market, liquidity, paid, subsidy, market.prices)

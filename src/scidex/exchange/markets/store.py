@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
@@ -16,6 +15,7 @@ from scidex.exchange.markets.model import (
     ORDERS,
     POSITIONS,
     TRADES,
+    Candle,
     Market,
     OrderKey,
     Position,
@@ -24,10 +24,7 @@ from scidex.exchange.markets.model import (
     Trade,
     TradeKey,
 )
-from scidex.exchange.markets.refusals import (
-    NoMarket,
-    UnknownMarket,
-)
+from scidex.exchange.markets.refusals import NoMarket, UnknownMarket
 
 _MARKET = (
     "market, artifact_type, artifact_id, question, outcomes, liquidity, offsets, shares, prices, subsidy, funder,"
@@ -322,6 +319,12 @@ def find_markets_named(tx: Tx, names: Collection[str]) -> list[Market]:
     return [_market(row) for row in rows]
 
 
+def count_funded(tx: Tx, funder: str) -> int:
+    """How many open markets it funds."""
+    rows = tx.execute("SELECT count(*) FROM market WHERE (funder, state) = (%s, 'open')", [funder]).fetchall()
+    return sum(count for (count,) in rows)
+
+
 def find_position(tx: Tx, market: Market, owner: str) -> Position:
     """A position as it is now, empty if its owner never traded."""
     row = tx.execute(
@@ -358,18 +361,6 @@ def find_trades(tx: Tx, *, market: str, before: int | None = None, limit: int = 
         [market, before or 2**31 - 1, limit],
     )
     return [_trade(row) for row in rows]
-
-
-class Candle(NamedTuple):
-    """Prices (10^-12) of an outcome within an interval: first, highest, lowest, last; what takers traded, in parts."""
-
-    start: datetime
-    first: int
-    high: int
-    low: int
-    last: int
-    shares: int
-    trades: int
 
 
 def find_candles(tx: Tx, market: Market, *, outcome: str, seconds: int, limit: int = 100) -> list[Candle]:

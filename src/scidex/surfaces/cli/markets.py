@@ -11,6 +11,7 @@ from scidex import views
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
 from scidex.entities import find_entity
+from scidex.exchange.liquidity import plan_liquidity
 from scidex.exchange.markets import (
     PositionKey,
     close_market,
@@ -26,7 +27,7 @@ from scidex.exchange.markets import (
     void_market,
 )
 from scidex.surfaces.cli.calls import After, Before, Key, Limit, changes, reads
-from scidex.surfaces.cli.words import ArtifactType, prices_of, shares_of, time_of
+from scidex.surfaces.cli.words import ArtifactType, change_of, prices_of, shares_of, time_of
 
 markets = typer.Typer()
 
@@ -65,8 +66,19 @@ def open_(
     market: Annotated[str, typer.Argument(metavar="MARKET", help="Its id from now on.")],
     artifact: Annotated[str, typer.Option("--artifact", metavar="ARTIFACT", help="Id of what it is about.")],
     liquidity: Annotated[
-        str, typer.Option("--liquidity", metavar="TOKENS", help="The b of its maker: the higher, the calmer the price.")
-    ],
+        str | None,
+        typer.Option("--liquidity", metavar="TOKENS", help="The b of its maker: the higher, the calmer the price."),
+    ] = None,
+    subsidy: Annotated[
+        str | None, typer.Option("--subsidy", metavar="TOKENS", help="Instead: the largest b that so much pays for.")
+    ] = None,
+    treasury: Annotated[
+        str | None,
+        typer.Option("--treasury", metavar="POOL", help="The pool that pays; without either, b is the policy's."),
+    ] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--change", metavar="TIME=TOKENS", help="A later b; repeat for each.")
+    ] = None,
     artifact_type: ArtifactType = None,
     question: Annotated[
         str | None, typer.Option("--question", metavar="TEXT", help="By default the artifact's title.")
@@ -83,7 +95,7 @@ def open_(
     ] = None,
     key: Key = None,
 ) -> views.OpenedReceipt:
-    """Open a market; its maker's stake comes from the actor's wallet."""
+    """Open a market; its maker's stake comes from the actor's wallet, or from a pool."""
     entity = find_entity(tx, entity_id=artifact, entity_type=artifact_type)
     receipt = open_market(
         tx,
@@ -91,11 +103,15 @@ def open_(
         artifact=entity.key,
         question=entity.title if question is None else question,
         outcomes=outcome or ("yes", "no"),
-        liquidity=parse_amount(liquidity, field="liquidity"),
+        liquidity=shares_of(liquidity, "liquidity"),
+        subsidy=shares_of(subsidy, "subsidy"),
         prices=prices_of(price),
         closes_at=closes_at,
+        treasury=treasury,
         key=key,
     )
+    if change:
+        plan_liquidity(tx, market=market, changes=map(change_of, change), key=views.plan_key(key))
     return views.opened_receipt(find_market(tx, market), receipt)
 
 

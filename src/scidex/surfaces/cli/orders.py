@@ -10,6 +10,7 @@ import typer
 from scidex import views
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
+from scidex.exchange.liquidity import cancel_change, find_changes, plan_liquidity
 from scidex.exchange.markets import (
     cancel_order,
     change_liquidity,
@@ -20,7 +21,7 @@ from scidex.exchange.markets import (
 )
 from scidex.surfaces.cli.calls import Key, Limit, changes, reads
 from scidex.surfaces.cli.markets import MarketName, Outcome
-from scidex.surfaces.cli.words import time_of
+from scidex.surfaces.cli.words import change_of, time_of
 
 orders = typer.Typer()
 
@@ -72,6 +73,37 @@ def liquidity(
     """Make trades move the prices less, or more; no price moves."""
     receipt = change_liquidity(tx, market=market, liquidity=parse_amount(tokens, field="liquidity"), key=key)
     return views.liquidity_receipt(find_market(tx, market).outcomes, receipt)
+
+
+@changes(orders, "plan")
+def plan(
+    tx: Tx,
+    market: MarketName,
+    change: Annotated[
+        list[str], typer.Option("--change", metavar="TIME=TOKENS", help="From then on this b; repeat for each.")
+    ],
+    key: Key = None,
+) -> views.PlanReceipt:
+    """Plan changes of a market's liquidity; who funded it pays each when its time comes."""
+    return views.plan_receipt(plan_liquidity(tx, market=market, changes=map(change_of, change), key=key))
+
+
+@changes(orders, "cancel-plan")
+def cancel_plan(
+    tx: Tx,
+    market: MarketName,
+    change: Annotated[str, typer.Argument(metavar="CHANGE", help="Id of the change, as its receipt shows it.")],
+    key: Key = None,
+) -> views.ChangeReceipt:
+    """Take a planned change of liquidity back."""
+    return views.change_receipt(cancel_change(tx, market=market, change=change, key=key))
+
+
+@reads(orders, "plans")
+def plans(tx: Tx, market: MarketName, limit: Limit = 100) -> views.Page[views.ChangeView]:
+    """The planned changes of a market's liquidity and what became of them, the latest first."""
+    found = find_changes(tx, market=find_market(tx, market).market, limit=limit)
+    return views.Page[views.ChangeView](items=[views.change_view(change) for change in found])
 
 
 @changes(orders, "say")

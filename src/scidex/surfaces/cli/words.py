@@ -11,6 +11,7 @@ import typer
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
 from scidex.entities import EntityKey, find_entity
+from scidex.exchange.liquidity import PlannedChange
 from scidex.views import PRICE
 
 Artifact = Annotated[str, typer.Argument(metavar="ARTIFACT", help="Id of the artifact.")]
@@ -35,6 +36,16 @@ def prices_of(texts: Sequence[str] | None) -> list[int] | None:
 def shares_of(text: str | None, field: str) -> int | None:
     """Shares or tokens in parts. Refuses what `parse_amount` does."""
     return None if text is None else parse_amount(text, field=field)
+
+
+def change_of(text: str) -> PlannedChange:
+    """A planned change of liquidity as TIME=TOKENS. Refuses what `parse_amount` does.
+
+    >>> change_of("2026-03-01T12:00Z=2.5").liquidity
+    2500000
+    """
+    at, _, tokens = text.rpartition("=")
+    return PlannedChange(time_of(at), parse_amount(tokens, field="liquidity"))
 
 
 def time_of(text: str) -> datetime:

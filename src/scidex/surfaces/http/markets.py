@@ -12,6 +12,7 @@ from starlette.responses import Response
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
 from scidex.entities import UnknownEntity, find_entity
+from scidex.exchange.liquidity import plan_liquidity
 from scidex.exchange.markets import (
     Market,
     PositionKey,
@@ -33,6 +34,7 @@ from scidex.views import (
     PRICE,
     Amount,
     Body,
+    ChangeTerms,
     ClosedReceipt,
     MarketView,
     OpenedReceipt,
@@ -53,6 +55,7 @@ from scidex.views import (
     names_of,
     opened_receipt,
     page,
+    plan_key,
     position_view,
     prices_of,
     quote_view,
@@ -65,7 +68,7 @@ router = APIRouter(prefix="/api/market", tags=["markets"])
 
 class OpenBody(Body):
     """A new market on an artifact; its maker's stake, liquidity * ln(number of outcomes) from uniform prices, is paid
-    by the actor."""
+    by the actor, or by a pool."""
 
     model_config = example(
         market="tau-by-2027",
@@ -80,9 +83,18 @@ class OpenBody(Body):
     artifact_type: Text | None = None
     question: Text
     outcomes: list[Text] = ["yes", "no"]
-    liquidity: Amount = Field(description="b, in tokens: the larger, the less a trade moves the prices")
+    liquidity: Amount | None = Field(
+        default=None, description="b, in tokens: the larger, the less a trade moves the prices; or give subsidy"
+    )
+    subsidy: Amount | None = Field(default=None, description="tokens for the stake; b is the largest that they cover")
+    treasury: Text | None = Field(
+        default=None, description="the pool that pays, for operators; without liquidity and subsidy b is the policy's"
+    )
     prices: list[Amount] | None = Field(default=None, description="start prices, which sum to 1; uniform if left out")
     closes_at: When | None = Field(default=None, description="when it takes no more trades, with its zone")
+    liquidity_changes: list[ChangeTerms] | None = Field(
+        default=None, description="how its liquidity changes later, planned in the same transaction"
+    )
 
 
 class MarketBody(Body):
@@ -218,7 +230,7 @@ def get_positions(
 
 @router.post("/open", response_model=OpenedReceipt)
 def post_open(body: OpenBody, caller: AsCaller) -> Response:
-    """Open a market whose maker the actor's wallet funds."""
+    """Open a market whose maker the actor's wallet funds, or for operators a pool."""
 
     def work(tx: Tx, key: str | None) -> OpenedReceipt:
         artifact = find_entity(tx, entity_id=body.artifact_id, entity_type=body.artifact_type).key
@@ -231,11 +243,16 @@ def post_open(body: OpenBody, caller: AsCaller) -> Response:
             artifact=artifact,
             question=body.question,
             outcomes=body.outcomes,
-            liquidity=parse_amount(body.liquidity, field="liquidity"),
+            liquidity=None if body.liquidity is None else parse_amount(body.liquidity, field="liquidity"),
+            subsidy=None if body.subsidy is None else parse_amount(body.subsidy, field="subsidy"),
             prices=prices,
             closes_at=body.closes_at,
+            treasury=body.treasury,
             key=key,
         )
+        if body.liquidity_changes:
+            changes = [terms.planned() for terms in body.liquidity_changes]
+            plan_liquidity(tx, market=body.market, changes=changes, key=plan_key(key))
         return opened_receipt(find_market(tx, body.market), receipt)
 
     return caller.change(work, body)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
+from scidex.exchange.liquidity import cancel_change, find_changes, plan_liquidity
 from scidex.exchange.markets import (
     Market,
     cancel_order,
@@ -27,23 +28,30 @@ from scidex.views import (
     Body,
     Book,
     CandleView,
+    ChangeReceipt,
+    ChangeTerms,
+    ChangeView,
     EndedReceipt,
     LiquidityReceipt,
     OrderReceipt,
     Page,
     PlacedReceipt,
+    PlanReceipt,
     RestingView,
     Side,
     Text,
     When,
     book_of,
     candles_of,
+    change_receipt,
+    change_view,
     ended_receipt,
     example,
     liquidity_receipt,
     order_in_words,
     order_receipt,
     placed_receipt,
+    plan_receipt,
     resting_view,
 )
 
@@ -100,6 +108,24 @@ class LiquidityBody(Body):
     liquidity: Amount
 
 
+class PlanBody(Body):
+    """How a market's liquidity is to change later."""
+
+    model_config = example(market="tau-by-2027", changes=[{"at": "2027-06-30T00:00:00Z", "liquidity": 50}])
+
+    market: Text
+    changes: list[ChangeTerms]
+
+
+class CancelPlanBody(Body):
+    """Which planned change is taken back."""
+
+    model_config = example(market="tau-by-2027", change="l17-1")
+
+    market: Text
+    change: Text
+
+
 class WordsBody(MarketTerms):
     """An order in plain words."""
 
@@ -147,6 +173,36 @@ def post_liquidity(body: LiquidityBody, caller: AsCaller) -> Response:
         return liquidity_receipt(find_market(tx, body.market).outcomes, receipt)
 
     return caller.change(work, body)
+
+
+@router.post("/liquidity/plan", response_model=PlanReceipt)
+def post_plan(body: PlanBody, caller: AsCaller) -> Response:
+    """Plan changes of liquidity, each paid when its time comes by who funded the market: all of these, or none."""
+
+    def work(tx: Tx, key: str | None) -> PlanReceipt:
+        changes = [terms.planned() for terms in body.changes]
+        return plan_receipt(plan_liquidity(tx, market=body.market, changes=changes, key=key))
+
+    return caller.change(work, body)
+
+
+@router.post("/liquidity/cancel", response_model=ChangeReceipt)
+def post_cancel_plan(body: CancelPlanBody, caller: AsCaller) -> Response:
+    """Take a planned change of liquidity back."""
+    return caller.change(
+        lambda tx, key: change_receipt(cancel_change(tx, market=body.market, change=body.change, key=key)), body
+    )
+
+
+@router.get("/liquidity/{market:path}")
+def get_plan(market: Text, reader: AsReader, limit: Limit = 100) -> Page[ChangeView]:
+    """The planned changes of a market's liquidity and what became of them, the latest first."""
+
+    def work(tx: Tx) -> Page[ChangeView]:
+        found = find_changes(tx, market=find_market(tx, market).market, limit=limit)
+        return Page[ChangeView](items=[change_view(change) for change in found])
+
+    return reader.read(work)
 
 
 @router.post("/say", response_model=OrderReceipt)
