@@ -21,7 +21,7 @@ class MarketPolicy(BaseModel):
         default=Decimal(0),
         ge=0,
         le=1,
-        description="fee of a trade as a share of shares * p * (1 - p), p its mean price; the maker's funder gets it",
+        description="fee of a trade as a share of p * (1 - p) per share, p its own price; the maker's funder gets it",
     )
     market_log_odds_max: Decimal = Field(
         default=Decimal(0),

@@ -143,8 +143,8 @@ def _buy(
     _check_size(order)
     if offers or order.to_price is not None:
         path = buy_path(market, offers, which, shares=order.shares, spend=order.spend, limit=order.to_price)
-        _check_outstanding(path.outstanding[which])
         _check_moved(market, order, which, path)
+        _check_outstanding(path.outstanding[which])
         return fill_along(market, position, which, "buy", path, bound)
     if order.shares is None:
         # The charge of what a spend buys is the spend (see `shares_bought`).

@@ -94,18 +94,26 @@ def _charge_fee(state: State, context: Context, market: Market, fill: Fill) -> i
         from_maker = fill.shares - sum(stretch.shares for stretch in fill.stretches if stretch.offer is not None)
         if from_maker > policy.market_log_odds_max * market.liquidity:
             raise TradeTooLarge(move=f"{from_maker / market.liquidity:.4g}", most=policy.market_log_odds_max)
-    fee = fee_of(fill, policy)
+    fee = fee_of(market, fill, policy)
     if fee:
         move(state, context, wallet_of(context.actor), market.collateral, fee, "market fee")
     return fee
 
 
-def fee_of(fill: Fill, policy: Policy) -> int:
-    """The policy's share of `shares p (1 - p)`, p the mean price per share, in token parts, rounded up."""
+def fee_of(market: Market, fill: Fill, policy: Policy) -> int:
+    """The policy's share of p (1 - p) for each share, p its own price, in token parts, rounded up.
+
+    At the maker dp/dq = p (1 - p) / b, so the sum over the shares is b times the way of the price: an order in two
+    parts pays what it pays at once.
+    """
     if not policy.market_fee:
         return 0
+    weight = market.liquidity * abs(fill.prices[fill.which] - market.prices[fill.which]) * lmsr.PRICE_ONE
+    for shares, _, offer in fill.stretches:
+        if offer is not None:
+            weight += shares * offer.price * (lmsr.PRICE_ONE - offer.price)
     numerator, denominator = policy.market_fee.as_integer_ratio()
-    return -(-fill.gross * (fill.shares - fill.gross) * numerator // (fill.shares * denominator))
+    return -(-weight * numerator // (lmsr.PRICE_ONE**2 * denominator))
 
 
 def trade_in_book(
