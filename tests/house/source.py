@@ -29,6 +29,7 @@ SLICES = (
     "scidex.exchange.signals",
     "scidex.exchange.portfolio",
     "scidex.exchange.resource_allocator",
+    "scidex.atlas.knowledge",
     "scidex.atlas.roi",
     "scidex.senate.budgets",
     "scidex.lab",

@@ -32,6 +32,8 @@ PURE_FILES = {
     "evidence",
     "standing",
     "payouts",
+    "attribution",
+    "curation",
 }
 PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")}
 PURE_NAMES = {("scidex.core.clock", "microseconds")}
@@ -55,6 +57,7 @@ PURE_LIBRARIES = {
     "re",
     "scipy",
     "typing",
+    "unicodedata",
 }
 """What pure modules may import besides each other: nothing that reads a clock, a disk, a network or a die."""
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "now", "utcnow", "today"}

@@ -9,10 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scidex.atlas import knowledge
 from scidex.core.db import Tx
 from scidex.core.journal import BINDINGS, Entry
 from scidex.core.machine import Table
 from scidex.core.seal import check_chain
+from scidex.entities import EntityKey
 from scidex.exchange import bounties, earnings, liquidity, markets, resource_allocator, settlement
 from scidex.lab.model import Finding
 from scidex.lab.world import TABLES, World
@@ -30,6 +32,7 @@ CHECKS = (
     "settlements",
     "bounties",
     "earnings",
+    "knowledge",
     "usage",
     "chain",
     "journal",
@@ -208,6 +211,38 @@ def check_earnings(tables: Tables) -> Iterator[Finding]:
         if period.minted != minted[period.starts_at]:
             found = f"minted {period.minted}, by its rewards {minted[period.starts_at]}"
             yield Finding("earnings", f"emission {period.unit} {period.starts_at}", found)
+
+
+def check_knowledge(tables: Tables) -> Iterator[Finding]:
+    """The shares of a statement that stands sum to one edge and those of others to nothing; every edge is counted in
+    one statement; what each entity has gained is what its submissions, judgements and gains say."""
+    edges, statements = tables[knowledge.EDGES], tables[knowledge.STATEMENTS]
+    shared: Counter[str] = Counter()
+    counted: defaultdict[EntityKey, Counter[str]] = defaultdict(Counter)
+    for each in tables[knowledge.SUBMISSIONS].values():
+        shared[edges[each.edge].statement if each.edge in edges else each.edge] += each.parts
+        counted[each.entity].update(knowledge.figures_of(each, tables[knowledge.JUDGEMENTS].get(each.edge)))
+    for gain in tables[knowledge.GAINS].values():
+        counted[gain.entity].update(knowledge.figures_of_gain(gain))
+    for name, statement in statements.items():
+        due = knowledge.ONE if statement.state == knowledge.STANDING else 0
+        if shared[name] != due:
+            problem = f"is {statement.state} and its shares sum to {shared[name]}, not {due}"
+            yield Finding("knowledge", f"knowledge_statement {name}", problem)
+        for member in statement.edges if statement.state != knowledge.MERGED else ():
+            if member not in edges or edges[member].statement != name:
+                problem = f"names the edge {member}, which is not counted in it"
+                yield Finding("knowledge", f"knowledge_statement {name}", problem)
+    for name, edge in edges.items():
+        found = statements.get(edge.statement)
+        if found is None or found.state == knowledge.MERGED or name not in found.edges:
+            yield Finding("knowledge", f"knowledge_edge {name}", f"is not counted in its statement {edge.statement}")
+    for entity in sorted(counted.keys() | tables[knowledge.KNOWLEDGE].keys()):
+        stands = tables[knowledge.KNOWLEDGE].get(entity, knowledge.EntityKnowledge(entity))
+        for figure in knowledge.EntityKnowledge._fields[1:-1]:
+            if getattr(stands, figure) != counted[entity][figure]:
+                problem = f"has {figure} of {getattr(stands, figure)}, by its rows {counted[entity][figure]}"
+                yield Finding("knowledge", f"knowledge_of_entity {entity}", problem)
 
 
 def check_usage(tx: Tx) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from scidex.actors import ACTORS
+from scidex.atlas import knowledge
 from scidex.core.errors import Refusal
 from scidex.core.journal import BINDINGS, Entry, KeyReused, Receipt
 from scidex.core.machine import Context, State, Table, decide, kind_named, kind_of
@@ -31,6 +32,12 @@ TABLES: tuple[Table[Any, Any], ...] = (
     markets.POSITIONS,
     markets.TRADES,
     liquidity.CHANGES,
+    knowledge.EDGES,
+    knowledge.STATEMENTS,
+    knowledge.SUBMISSIONS,
+    knowledge.JUDGEMENTS,
+    knowledge.GAINS,
+    knowledge.KNOWLEDGE,
     earnings.OUTPUTS,
     earnings.STANDINGS,
     earnings.MINTS,

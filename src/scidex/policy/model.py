@@ -13,12 +13,14 @@ from scidex.core.machine import Context as CoreContext
 from scidex.core.machine import Table
 from scidex.policy.admission import AdmissionPolicy
 from scidex.policy.allocation import AllocationPolicy
+from scidex.policy.attribution import AttributionPolicy
 from scidex.policy.bounty import BountyPolicy
 from scidex.policy.reward import RewardPolicy
 from scidex.policy.trading import MarketPolicy
 
 
 class Policy(
+    AttributionPolicy,
     AdmissionPolicy,
     RewardPolicy,
     BountyPolicy,
