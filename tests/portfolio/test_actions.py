@@ -1,8 +1,9 @@
-"""A hundred random portfolios, figure by figure, as pandas computes them from the journal."""
+"""A hundred random portfolios, figure by figure, as pandas computes them from the exported journal."""
 
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -12,26 +13,40 @@ from scidex.actors import UnknownActor
 from scidex.core.errors import Refusal
 from scidex.core.journal import Request, perform
 from scidex.entities import EntityKey, register_entity
-from scidex.exchange.markets import Order, close_market, open_market, place_order, resolve_market, void_market
+from scidex.exchange.markets import (
+    LimitOrder,
+    Order,
+    change_liquidity,
+    close_market,
+    open_market,
+    place_order,
+    resolve_market,
+    void_market,
+)
 from scidex.exchange.portfolio import find_leaderboard, find_portfolio, t_975
-from scidex.policy import current
+from scidex.exchange.settlement import Panel, advance_settlement, propose_resolution
+from scidex.exports import export_journal
+from scidex.lab import verify
+from scidex.policy import HOUSE, EnactPolicy, Policy, current
 
 T, ONE = 1_000_000, 10**12
 TRADERS = [f"t{n}" for n in range(10)]
 FIELDS = (None, "genetics", "imaging")
 
 
-def live_a_little(town, seed):
-    """Eight markets, ten traders, some days; then some markets are resolved, closed or void."""
+def live_a_little(town, seed, path):
+    """Eight markets, ten traders, some days, with a book, a fee in some, and deeper markets on the way; then some are
+    resolved directly or on evidence, closed or void. What is left of it all is the exported journal."""
     chance = random.Random(seed)
-    for name in TRADERS:
+    if seed % 2:
+        perform(town.tx, [Request(EnactPolicy(Policy(market_fee=Decimal("0.013"))), HOUSE)])
+        town.tx.cache.clear()
+    for name in (*TRADERS, "pat"):
         town.actor(name, 2000)
-    town.actor("maker", 20_000)
-    domains = {}
+    town.actor("maker", 50_000)
     for n in range(8):
         key, domain = EntityKey(chance.choice(("gap", "analysis")), f"a{n}"), chance.choice(FIELDS)
         register_entity(town.as_actor("operator"), entity_type=key[0], entity_id=key[1], title="t", domain=domain)
-        domains |= {key[1]: domain} if domain else {}
         prices = chance.choice((None, (ONE // 4, ONE // 4 * 3), (ONE // 2, ONE // 4, ONE // 4)))
         outcomes = ("yes", "no") if prices is None or len(prices) == 2 else ("a", "b", "c")
         terms = {"liquidity": chance.randrange(20, 200) * T, "outcomes": outcomes, "prices": prices}
@@ -42,19 +57,33 @@ def live_a_little(town, seed):
         orders = [an_order(chance) for _ in range(chance.randrange(10, 30))]
         accepted += sum(not isinstance(answer, Refusal) for answer in perform(town.tx, orders))
         town.pass_by(chance.choice((0, 0.5, 600, 9000, 40_000)))
-    town.as_actor("operator")
-    for n, end in enumerate(chance.sample(("resolve", "resolve", "resolve", "void", "close", "", "", ""), 8)):
+        if chance.random() < 0.2:
+            town.pass_by(1)
+            name = f"m{chance.randrange(8)}"
+            change_liquidity(town.as_actor("maker"), market=name, liquidity=chance.randrange(20, 300) * T)
+            town.pass_by(1)
+    for n, end in enumerate(chance.sample(("resolve", "resolve", "prove", "void", "close", "", "", ""), 8)):
         town.pass_by(chance.choice((0, 900, 50_000)))
+        outcome, tx = chance.choice(outcomes_of(town, f"m{n}")), town.as_actor("operator")
         if end == "resolve":
-            resolve_market(town.tx, market=f"m{n}", outcome=chance.choice(outcomes_of(town, f"m{n}")))
+            resolve_market(tx, market=f"m{n}", outcome=outcome)
         elif end:
-            (void_market if end == "void" else close_market)(town.tx, market=f"m{n}")
+            (void_market if end == "void" else close_market)(tx, market=f"m{n}")
+        if end == "prove":
+            evidence = (Panel("PMID:1", 9, 5, 3),)
+            propose_resolution(
+                town.as_actor("pat"), market=f"m{n}", ruling="outcome", outcome=outcome, evidence=evidence
+            )
+            town.pass_by(3 * 86_400)
+            advance_settlement(town.tx, market=f"m{n}")
     for _ in range(3):
         perform(town.tx, [an_order(chance) for _ in range(5)])
         town.pass_by(chance.choice((1, 30_000)))
     assert accepted > 100
-    rows = town.tx.execute("SELECT number, at, actor, kind, command, receipt FROM journal").fetchall()
-    return Journal(rows, domains)
+    export_journal(town.tx, out=path)
+    with path.open("rb") as file:
+        assert verify(file).ok
+    return Journal(path)
 
 
 def outcomes_of(town, market):
@@ -62,20 +91,28 @@ def outcomes_of(town, market):
 
 
 def an_order(chance):
-    side = chance.choice(("buy", "buy", "sell"))
-    outcome = chance.choice(("yes", "no", "a", "b", "c"))
-    order = Order(f"m{chance.randrange(8)}", outcome, side, chance.randrange(1, 60 * T))
+    side, name = chance.choice(("buy", "buy", "sell")), f"m{chance.randrange(8)}"
+    outcome, shares = chance.choice(("yes", "no", "a", "b", "c")), chance.randrange(1, 60 * T)
+    order = Order(name, outcome, side, shares)
+    if chance.random() < 0.4:
+        order = LimitOrder(name, outcome, side, shares, chance.randrange(ONE // 10, ONE // 10 * 9))
     return Request(order, chance.choice(TRADERS))
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_ten_random_portfolios_are_as_pandas_computes_them_from_the_journal(town, seed):
-    journal = live_a_little(town, seed)
+def test_ten_random_portfolios_are_as_pandas_computes_them_from_the_exported_journal(town, tmp_path, seed):
+    journal = live_a_little(town, seed, tmp_path / "journal.jsonl")
     policy, _ = current(town.tx)
+    assert journal.trades["resting"].notna().sum() > 2 and (journal.trades["fee"].sum() > 0) == bool(seed % 2)
+    for row in journal.trades[journal.trades["resting"].isna()].itertuples():
+        here = journal.prices(row.market, row.trade)
+        assert [float(price) for price in here] == pytest.approx([price / ONE for price in row.prices], abs=1e-9)
     for actor in TRADERS:
         ours = find_portfolio(town.tx, actor)
         theirs = journal.portfolio(actor, pd.Timestamp(town.tx.now), float(policy.portfolio_concentration_max))
+        assert {line.held.market.market: line.held.position.shares for line in ours.lines} == theirs["shares"]
         # Ours is rounded down a part at each trade, and where shares are valued.
+        assert ours.exit_value == pytest.approx(theirs["exit_value"], abs=3 * len(ours.lines))
         for name in ("cost", "exit_value", "unrealised", "realised", "worst_case", "drawdown", "turnover"):
             assert getattr(ours, name) == pytest.approx(theirs[name], abs=120), (actor, name)
         assert [point.at for point in ours.curve] == [at.to_pydatetime() for at in theirs["at"]]
@@ -96,7 +133,7 @@ def test_ten_random_portfolios_are_as_pandas_computes_them_from_the_journal(town
         assert all(each.share_low <= each.share_true <= each.share_high for each in ours.bins)
 
 
-def test_the_leaderboard_is_by_skill_and_not_by_wealth(town):
+def test_the_leaderboard_is_by_skill_and_not_by_wealth(town, tmp_path):
     """One always buys what comes true and one what does not; a third, far richer, trades much and without effect."""
     for name, tokens in (("right", 100), ("wrong", 500), ("rich", 50_000), ("new", 100)):
         town.actor(name, tokens)
@@ -119,8 +156,9 @@ def test_the_leaderboard_is_by_skill_and_not_by_wealth(town):
     assert {rank.markets for rank in found} == {8} and rich.trades == 16
     assert find_leaderboard(town.tx, offset=1, limit=1) == [rich]
     # The same from the journal.
-    journal = Journal(town.tx.execute("SELECT number, at, actor, kind, command, receipt FROM journal").fetchall(), {})
-    gain = journal.forecasts(journal.orders[journal.orders["actor"] == "right"])["gain"]
+    export_journal(town.tx, out=tmp_path / "journal.jsonl")
+    journal = Journal(tmp_path / "journal.jsonl")
+    gain = journal.forecasts(journal.trades[journal.trades["owner"] == "right"])["gain"]
     half = t_975(7) * gain.std() / 8**0.5
     assert (right.skill, right.skill_high) == pytest.approx((gain.mean(), gain.mean() + half), abs=1e-9)
 
