@@ -32,6 +32,7 @@ SLICES = (
     "scidex.atlas.knowledge",
     "scidex.atlas.roi",
     "scidex.senate.budgets",
+    "scidex.senate.proposals",
     "scidex.lab",
     "scidex.exports",
     "scidex.scenarios",

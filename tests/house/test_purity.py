@@ -19,6 +19,7 @@ PURE_FILES = {
     "resting",
     "trading",
     "allocation",
+    "ballot",
     "bounty",
     "reward",
     "refusals",
@@ -34,6 +35,9 @@ PURE_FILES = {
     "payouts",
     "attribution",
     "curation",
+    "ballots",
+    "changes",
+    "outcomes",
 }
 PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")}
 PURE_NAMES = {("scidex.core.clock", "microseconds")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -22,7 +23,7 @@ from scidex.exchange.markets import lmsr
 from scidex.lab.audit import compare_tables, read_tables
 from scidex.ledger import AccountKey, Leg, wallet_of
 from scidex.metering import IntakeCharge, IntakeUsage, Price, UsageEvent
-from scidex.senate import budgets
+from scidex.senate import budgets, proposals
 
 T = 1_000_000
 DAWN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -185,6 +186,45 @@ earning_commands = st.one_of(
     st.builds(earnings.RetractOutput, outputs, st.just("r")),
 )
 
+proposal_names = numbers.map(lambda n: f"p{n}")
+electorates = st.sampled_from(
+    (proposals.Electorate(("alice", "carol", "operator"), 0), proposals.Electorate(("carol", "operator"), 0), None)
+)
+conflicts = st.sampled_from(((), (), (), (proposals.Conflict("carol", "carol holds a position"),)))
+choices = st.sampled_from(("approve", "approve", "approve", "reject", "defer", "abstain", "perhaps"))
+asked = st.dictionaries(st.sampled_from(("llm_standard", "cpu_seconds", "usd")), st.integers(1, 4000), max_size=2)
+votes = st.builds(proposals.CastVote, proposal_names, choices, st.just("so"), conflicts)
+proposal_commands = st.one_of(
+    st.builds(
+        proposals.Propose,
+        st.sampled_from(ARTIFACTS),
+        asked.map(lambda found: tuple(found.items())),
+        st.just("because"),
+        st.just((proposals.Expected("edges", Decimal(4), 60),)),
+        st.sampled_from(((), (proposals.GapProgress("gap:a1", "half of it"),))),
+        st.sampled_from(("main", "main", "main", "other")),
+        st.sampled_from((False, False, True)),
+        st.just(()),
+        electorates,
+    ),
+    st.builds(
+        proposals.ProposePolicy,
+        st.sampled_from(((("proposal_quorum", "3"),), (("proposal_quorum", "0"),))),
+        st.just("because"),
+        st.just(()),
+        st.booleans(),
+        st.just(()),
+        electorates,
+    ),
+    votes,
+    votes,
+    votes,
+    st.builds(proposals.OpenProposal, proposal_names, st.just(()), electorates),
+    st.builds(proposals.AdvanceProposal, proposal_names, conflicts),
+    st.builds(proposals.CommentOnProposal, proposal_names, st.just("hm")),
+    st.builds(proposals.WithdrawProposal, proposal_names, st.just("no")),
+)
+
 settlement_commands = commands_on(("m1", "m2", "m4", "m4", "m4"), ("yes", "no", "a"))
 resting = numbers.map(lambda n: f"o{n}")
 limit_orders = st.builds(
@@ -199,6 +239,8 @@ limit_orders = st.builds(
 
 commands = st.one_of(
     earning_commands,
+    proposal_commands,
+    proposal_commands,
     budget_commands,
     budget_commands,
     settlement_commands,
@@ -324,13 +366,15 @@ class Pair:
         return answers
 
 
-MAKERS = {ledger.PlaceHold: "h", bounties.OfferBounty: "b", budgets.Reserve: "r", markets.LimitOrder: "o"}
+MAKERS = {ledger.PlaceHold: "h", bounties.OfferBounty: "b", budgets.Reserve: "r", markets.LimitOrder: "o",
+    proposals.Propose: "p", proposals.ProposePolicy: "p",
+}  # fmt: skip
 
 
 def renamed(command: object, made: dict[str, list[int]]) -> object:
-    """Holds, bounties, reservations and resting orders are named by journal numbers, which random commands cannot guess: the n-th
+    """Holds, bounties, reservations, resting orders and proposals are named by journal numbers, which random commands cannot guess: the n-th
     stands for one."""
-    for field, letter in (("hold", "h"), ("bounty", "b"), ("reservation", "r"), ("order", "o")):
+    for field, letter in (("hold", "h"), ("bounty", "b"), ("reservation", "r"), ("order", "o"), ("proposal", "p")):
         name = getattr(command, field, None)
         if isinstance(name, str) and name[1:].isdigit() and (numbers := made[letter]):
             return type(command)(**{**_fields(command), field: f"{letter}{numbers[int(name[1:]) % len(numbers)]}"})

@@ -37,6 +37,7 @@ from scidex.senate.budgets import (
     intake_usage,
     return_due_grants,
 )
+from scidex.senate.proposals import advance_due_proposals
 
 Outcome = TypeVar("Outcome")
 INTAKE_CHUNK = 10_000
@@ -183,7 +184,8 @@ class Economy:
 
     def expire_due(self) -> int:
         """End every hold, reservation, bounty and resting order whose time is over; draw on bounties for compute; carry
-        out planned changes of liquidity; take every step of a settlement that time has made due; how many that were."""
+        out planned changes of liquidity; take every step of a settlement or a proposal that time has made due; how many
+        that were."""
         sweeps: tuple[Callable[[Tx], Sequence[Receipt[Any]]], ...] = (
             expire_due_holds,
             expire_due_reservations,
@@ -192,6 +194,7 @@ class Economy:
             expire_due_orders,
             carry_out_due_changes,
             advance_due_settlements,
+            advance_due_proposals,
         )
         return sum(len(self.run(sweep, actor=HOUSE)) for sweep in sweeps)
 

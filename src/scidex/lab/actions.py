@@ -69,6 +69,7 @@ def _findings(
         checks.check_bounties(tables),
         checks.check_earnings(tables),
         checks.check_knowledge(tables),
+        checks.check_proposals(tables),
         checks.check_usage(tx),
         checks.check_sealed(tx),
         checks.replay_journal(tx, world, progress),

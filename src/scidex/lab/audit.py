@@ -20,7 +20,7 @@ from scidex.lab.model import Finding
 from scidex.lab.world import TABLES, World
 from scidex.ledger import ACCOUNTS, BUDGET, HOLDS, AccountKey, issuance_of, sums_by_unit
 from scidex.metering import EVENTS, EventKey, EventRow, check_intakes, check_rollups, intake_events
-from scidex.senate import budgets
+from scidex.senate import budgets, proposals
 
 Tables = dict[Table[Any, Any], dict[Any, Any]]
 """Rows by table and key."""
@@ -33,6 +33,7 @@ CHECKS = (
     "bounties",
     "earnings",
     "knowledge",
+    "proposals",
     "usage",
     "chain",
     "journal",
@@ -243,6 +244,28 @@ def check_knowledge(tables: Tables) -> Iterator[Finding]:
             if getattr(stands, figure) != counted[entity][figure]:
                 problem = f"has {figure} of {getattr(stands, figure)}, by its rows {counted[entity][figure]}"
                 yield Finding("knowledge", f"knowledge_of_entity {entity}", problem)
+def check_proposals(tables: Tables) -> Iterator[Finding]:
+    """The votes that a proposal shows are the rows of its votes, only seats vote, and what was enacted was granted, to
+    the part and once."""
+    votes: defaultdict[str, list[proposals.Ballot]] = defaultdict(list)
+    for vote in tables[proposals.BALLOTS].values():
+        votes[vote.proposal].append(vote)
+    granted: Counter[tuple[str | None, str]] = Counter()
+    for allocation in tables[resource_allocator.ALLOCATIONS].values():
+        if allocation.sort == "grant":
+            granted[allocation.note, allocation.unit] += allocation.amount
+    for name, proposal in tables[proposals.PROPOSALS].items():
+        row = f"allocation_proposals {name}"
+        if sorted(votes.pop(name, []), key=lambda vote: vote.voter) != list(proposal.votes):
+            yield Finding("proposals", row, "shows other votes than its rows of votes")
+        if any(vote.counts and vote.voter not in proposal.reviewers for vote in proposal.votes):
+            yield Finding("proposals", row, "counts the vote of somebody who has no seat")
+        for unit, amount in proposal.requested:
+            paid = granted[f"proposal {name}", unit]
+            if paid != (amount if proposal.state == "enacted" else 0):
+                yield Finding("proposals", row, f"is {proposal.state} and asked for {amount} {unit}; granted {paid}")
+    for name in votes:
+        yield Finding("proposals", f"proposal_vote {name}", "is a vote on a proposal that is not there")
 
 
 def check_usage(tx: Tx) -> Iterator[Finding]:

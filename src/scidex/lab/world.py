@@ -15,9 +15,12 @@ from scidex.exchange import bounties, earnings, liquidity, markets, resource_all
 from scidex.ledger import ACCOUNTS, HOLDS, TRANSFERS
 from scidex.metering import EVENTS, STORES, USAGE
 from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
-from scidex.senate import budgets
+from scidex.senate import budgets, proposals
 
 TABLES: tuple[Table[Any, Any], ...] = (
+    proposals.PROPOSALS,
+    proposals.BALLOTS,
+    proposals.PROPOSAL_EVENTS,
     resource_allocator.CYCLES,
     resource_allocator.ALLOCATIONS,
     bounties.LISTINGS,
@@ -111,7 +114,7 @@ class World:
         result = decide(self.state, kind, command, context)
         if number > self.number:
             self.number = number
-        if kind.command is EnactPolicy:
+        if POLICIES in kind.touches:
             self._newest = max(self.state.rows(POLICIES))
         receipt = Receipt(number, now, kind.name, actor, result)
         if key is not None:

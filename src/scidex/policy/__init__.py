@@ -10,7 +10,7 @@ from scidex.policy.model import (
     PolicyEnacted,
     PolicyUnreadable,
 )
-from scidex.policy.rules import HOUSE
+from scidex.policy.rules import HOUSE, enact
 from scidex.policy.store import current, has_any
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "PolicyEnacted",
     "PolicyUnreadable",
     "current",
+    "enact",
     "enact_policy",
     "has_any",
 ]

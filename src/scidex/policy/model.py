@@ -14,6 +14,7 @@ from scidex.core.machine import Table
 from scidex.policy.admission import AdmissionPolicy
 from scidex.policy.allocation import AllocationPolicy
 from scidex.policy.attribution import AttributionPolicy
+from scidex.policy.ballot import BallotPolicy
 from scidex.policy.bounty import BountyPolicy
 from scidex.policy.reward import RewardPolicy
 from scidex.policy.trading import MarketPolicy
@@ -21,6 +22,7 @@ from scidex.policy.trading import MarketPolicy
 
 class Policy(
     AttributionPolicy,
+    BallotPolicy,
     AdmissionPolicy,
     RewardPolicy,
     BountyPolicy,

@@ -15,6 +15,8 @@ from scidex.policy.model import POLICIES, Policy, PolicyRow, PolicyUnreadable
 
 def insert_policies(tx: Tx, rows: Mapping[int, PolicyRow]) -> None:
     """New versions."""
+    # What this transaction has read is not in force any more.
+    tx.cache.pop("policy", None)
     tx.execute(
         "INSERT INTO policy (version, body, enacted_at)"
         " SELECT * FROM unnest(%s::int[], %s::jsonb[], %s::timestamptz[])",

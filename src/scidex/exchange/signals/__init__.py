@@ -1,7 +1,7 @@
 """What decisions read off markets: a price that lags, capital that stays, and what it would cost to fake either."""
 
-from scidex.exchange.signals.actions import find_signals
-from scidex.exchange.signals.model import Attack, Holding, Lagged, Signal, Stake, Step, Traded
+from scidex.exchange.signals.actions import find_signals, recorded_prices
+from scidex.exchange.signals.model import Attack, Holding, Lagged, Recorded, Signal, Stake, Step, Traded
 from scidex.exchange.signals.rules import (
     attack_on,
     committed,
@@ -19,6 +19,7 @@ __all__ = [
     "Attack",
     "Holding",
     "Lagged",
+    "Recorded",
     "Signal",
     "Stake",
     "Step",
@@ -33,5 +34,6 @@ __all__ = [
     "mean_shares",
     "paid_for",
     "price_window",
+    "recorded_prices",
     "stakes_of",
 ]

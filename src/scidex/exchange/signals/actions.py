@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from scidex.core.clock import microseconds
 from scidex.core.db import Tx
 from scidex.exchange.markets import Market, end_of_trading, find_markets_named, lmsr
-from scidex.exchange.signals.model import Holding, Signal, Step
+from scidex.exchange.signals.model import Holding, Recorded, Signal, Step
 from scidex.exchange.signals.rules import committed, lagged, lead_s, price_window, stakes_of
 from scidex.exchange.signals.store import find_first_trades, find_holdings, find_steps
 from scidex.policy import Policy
@@ -44,6 +44,25 @@ def _signals(tx: Tx, policy: Policy, names: Sequence[str]) -> dict[str, Signal]:
         )
         for market in markets
     }
+
+
+def recorded_prices(tx: Tx, policy: Policy, market: str, at: datetime) -> Recorded | None:
+    """The prices of a market as they were at a past moment, or None where there is no such market, it was not open yet,
+    or too little had been traded for a price to say anything to decisions."""
+    found = find_markets_named(tx, [market])
+    if not found or found[0].opened_at > at:
+        return None
+    until = min(at, end_of_trading(found[0], at))
+    first = find_first_trades(tx, [market]).get(market)
+    if first is None or first > until:
+        return None
+    since, unknown = price_window(first, until, policy)
+    if unknown:
+        return None
+    begins = max(found[0].opened_at, until - timedelta(seconds=policy.signal_window_s + lead_s(policy)))
+    steps = _from_the_start(found[0], begins, find_steps(tx, [(market, begins)]).get(market, []))
+    past = [step for step in steps if step.at <= microseconds(until)]
+    return Recorded(lagged(past, since, until, policy).prices, past[-1].prices)
 
 
 def _from_the_start(market: Market, begins: datetime, steps: list[Step]) -> list[Step]:

@@ -54,6 +54,13 @@ class Lagged(NamedTuple):
     until: datetime
 
 
+class Recorded(NamedTuple):
+    """The prices (10^-12) of a market at a past moment: those for decisions, and those of the moment."""
+
+    lagged: tuple[int, ...]
+    spot: tuple[int, ...]
+
+
 class Signal(NamedTuple):
     """What a market says in decisions.
 

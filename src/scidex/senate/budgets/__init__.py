@@ -20,6 +20,7 @@ from scidex.senate.budgets.actions import (
     to_settle,
     void_reservation,
 )
+from scidex.senate.budgets.grants import accounts_to_grant, grant_bar, grant_from_pool, pool_lacks
 from scidex.senate.budgets.intake import Taken
 from scidex.senate.budgets.kinds import RESERVE, SETTLE
 from scidex.senate.budgets.model import (
@@ -159,6 +160,7 @@ __all__ = [
     "UsageTooLarge",
     "VectorInvalid",
     "VoidReservation",
+    "accounts_to_grant",
     "budget_of",
     "charge",
     "due_reservations",
@@ -172,10 +174,13 @@ __all__ = [
     "find_reservation",
     "find_reservations",
     "give_due_notices",
+    "grant_bar",
+    "grant_from_pool",
     "held_in_limits",
     "intake_usage",
     "observe_stored",
     "override_limit",
+    "pool_lacks",
     "reserve",
     "return_due_grants",
     "set_budget",

@@ -8,9 +8,17 @@ from datetime import datetime, timedelta
 from scidex.actors import require_role
 from scidex.core.machine import State
 from scidex.core.names import check_name
-from scidex.core.units import UNITS, check_amount, format_amount, unit_named
+from scidex.core.units import MAX_AMOUNT, UNITS, check_amount, format_amount, unit_named
 from scidex.entities import EntityKey, require_entity
-from scidex.exchange.resource_allocator import PoolEmpty, budget_account, pool_account, spent_account
+from scidex.exchange.resource_allocator import (
+    ALLOCATIONS,
+    AllocationKey,
+    AllocationRow,
+    PoolEmpty,
+    budget_account,
+    pool_account,
+    spent_account,
+)
 from scidex.ledger import ACCOUNTS, Account, AccountKey, move, open_account
 from scidex.policy import Context
 from scidex.senate.budgets.admission import named, require_own_accounts
@@ -61,9 +69,7 @@ def set_budget(state: State, command: SetBudget, context: Context) -> BudgetSet:
     for unit, target in sorted(command.budgets):
         if difference := _grant_to(state, context, command, unit, target):
             moved.append((unit, difference))
-    keep = before if before is not None else Budget(
-        command.entity, None, (), 0, None, None, None, None, context.now, 0, context.now
-    )  # fmt: skip
+    keep = _budget_or_new(state, command.entity, context)
     budget = keep._replace(
         pool=command.pool,
         budgets=tuple(sorted({**dict(keep.budgets), **dict(command.budgets)}.items())),
@@ -144,6 +150,79 @@ def _grant_to(state: State, context: Context, command: SetBudget, unit: str, tar
             )
         move(state, context, key, pool, -difference, "budget taken back")
     return difference
+
+
+def pool_lacks(state: State, pool: str, amounts: Amounts) -> Amounts:
+    """What the pool has too little of to grant this, and how much of it is missing, in parts."""
+    found = ((unit, amount - _found(state, pool_account(pool, unit)).available) for unit, amount in amounts)
+    return tuple((unit, missing) for unit, missing in found if missing > 0)
+
+
+def grant_bar(state: State, entity: EntityKey, pool: str, amounts: Amounts) -> str | None:
+    """Why an artifact's budget cannot take a grant of this pool now, whatever the pool has; None where it can."""
+    before = state.get(BUDGETS, entity)
+    if before is not None and before.pool not in (None, pool):
+        left = any(_found(state, budget_account(entity, unit)).balance > 0 for unit, _ in before.budgets)
+        if left:
+            return f"the budget of {named(entity)} came out of the pool {before.pool} and has some of it left"
+    if any(_found(state, budget_account(entity, unit)).balance + amount > MAX_AMOUNT for unit, amount in amounts):
+        return f"the budget of {named(entity)} would be above the largest amount"
+    return None
+
+
+def grant_from_pool(
+    state: State, context: Context, entity: EntityKey, pool: str, amounts: Amounts, *, note: str
+) -> None:
+    """Move these parts out of a pool that has them into an artifact's budget, a row of `resource_allocations` each.
+
+    Whoever decides that has seen to `pool_lacks` and `grant_bar`. The command must touch the budget and all accounts.
+    """
+    for line, (unit, amount) in enumerate(amounts):
+        for missing in (budget_account(entity, unit), spent_account(entity, unit)):
+            if state.get(ACCOUNTS, missing) is None:
+                open_account(state, missing)
+        move(state, context, pool_account(pool, unit), budget_account(entity, unit), amount, note)
+        row = AllocationRow(
+            number=context.number,
+            line=line,
+            at=context.now,
+            sort="grant",
+            artifact=entity,
+            unit=unit,
+            amount=amount,
+            actor=context.actor,
+            policy_version=context.policy_version,
+            pool=pool,
+            note=note,
+        )
+        state.add(ALLOCATIONS, AllocationKey(context.number, line), row)
+    keep = _budget_or_new(state, entity, context)
+    granted = {unit: _granted(state, entity, unit) for unit, _ in (*keep.budgets, *amounts)}
+    state.put(
+        BUDGETS,
+        entity,
+        keep._replace(
+            pool=pool,
+            budgets=tuple(sorted(granted.items())),
+            storage_hours=context.policy.storage_budget_hours,
+            updated_at=context.now,
+            version=keep.version + 1,
+            noticed_at=None,
+        ),
+    )
+
+
+def accounts_to_grant(entity: EntityKey, pool: str, amounts: Amounts, before: Budget | None) -> list[AccountKey]:
+    """Every account that `grant_from_pool` and what is asked before it look at."""
+    keys = [pool_account(pool, unit) for unit, _ in amounts]
+    for unit in {unit for unit, _ in (*amounts, *(before.budgets if before is not None else ()))}:
+        keys += (budget_account(entity, unit), spent_account(entity, unit))
+    return keys
+
+
+def _budget_or_new(state: State, entity: EntityKey, context: Context) -> Budget:
+    found = state.get(BUDGETS, entity)
+    return found or Budget(entity, None, (), 0, None, None, None, None, context.now, 0, context.now)
 
 
 def _found(state: State, key: AccountKey) -> Account:
