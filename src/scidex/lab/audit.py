@@ -244,6 +244,8 @@ def check_knowledge(tables: Tables) -> Iterator[Finding]:
             if getattr(stands, figure) != counted[entity][figure]:
                 problem = f"has {figure} of {getattr(stands, figure)}, by its rows {counted[entity][figure]}"
                 yield Finding("knowledge", f"knowledge_of_entity {entity}", problem)
+
+
 def check_proposals(tables: Tables) -> Iterator[Finding]:
     """The votes that a proposal shows are the rows of its votes, only seats vote, and what was enacted was granted, to
     the part and once."""
