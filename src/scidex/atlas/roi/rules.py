@@ -11,15 +11,21 @@ unknown, NaN here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
 # Its parts are loaded when they are first used: `scipy.special` takes a while, and few commands have a use for it.
 import scipy
 
-from scidex.atlas.roi.model import Array, Prior, Sums
+from scidex.atlas.knowledge import ONE
+from scidex.atlas.roi.model import Array, Counts, Facts, Group, Prior, Roi, Sums
+from scidex.core.units import TOKEN, UNITS, USD
+from scidex.policy import Policy
 
 UNKNOWN = Prior(np.nan, np.nan)
+NO_SUMS = Sums(0, 0.0, 0.0, 0.0, 0.0)
+_DEFAULT = Policy()
 
 
 def roi_score(edges: Array, spend: Array) -> Array:
@@ -120,3 +126,79 @@ def cap_threshold(edges: Array, spend: Array, prior: Prior, share: float = 0.5) 
     rates = shrunk(edges, spend, prior)
     known = rates[~np.isnan(rates)]
     return share * float(np.median(known)) if len(known) else float("nan")
+
+
+def shrunk_precision(
+    right: Counts, wrong: Counts, group_right: int | Counts, group_wrong: int | Counts, weight: float = 10.0
+) -> Array:
+    """The share of an entity's edges that is to be taken for right, drawn towards that of its type.
+
+    (weight * p + right) / (weight + right + wrong), where p = (group_right + 1/2) / (group_right + group_wrong + 1) is
+    that of the type; NaN where nothing of the type was judged.
+
+    >>> shrunk_precision(np.array([0, 20]), np.array([0, 0]), 30, 10).round(3).tolist()
+    [0.744, 0.915]
+    """
+    judged = np.asarray(group_right) + np.asarray(group_wrong)
+    usual = (np.asarray(group_right) + 0.5) / (judged + 1.0)
+    return np.where(judged > 0, (weight * usual + right) / (weight + right + wrong), np.nan)
+
+
+def cost_of(spent: Sequence[tuple[str, int]], policy: Policy = _DEFAULT) -> tuple[int | None, tuple[str, ...]]:
+    """What amounts of several units are worth together, in token parts rounded down, and which units have no rate.
+
+    With such units it is unknown. Dollars are left out: they are the price of calls that are counted in other units.
+
+    >>> cost_of([("llm_standard", 150), ("usd", 7), ("cpu_seconds", 5_000)]), cost_of([])
+    ((2000000, ()), (0, ()))
+    """
+    counted = [(unit, amount) for unit, amount in spent if unit != USD.name]
+    without = tuple(unit for unit, _ in counted if not policy.units_per_token.get(unit))
+    if without:
+        return None, without
+    worth = sum(
+        (Fraction(amount, UNITS[unit].parts) / Fraction(policy.units_per_token[unit]) for unit, amount in counted)
+    )
+    parts = worth * TOKEN.parts
+    return int(parts), ()
+
+
+def roi_of(facts: Facts, group: Group, llm_units: Sequence[str], policy: Policy, version: int) -> Roi:
+    """The return of one entity beside its type."""
+    known, prior = facts.knowledge, prior_of(group.sums)
+    tokens = sum(amount for unit, amount in facts.spent if unit in llm_units)
+    edges, spend = np.array([known.edges_gained / ONE]), np.array([float(tokens)])
+    low, high = interval(edges, spend, prior, float(policy.roi_interval))
+    precision = shrunk_precision(
+        np.array([known.judged_right]),
+        np.array([known.judged_wrong]),
+        group.judged_right,
+        group.judged_wrong,
+        float(policy.knowledge_audit_weight),
+    )
+    raw, believed = roi_score(edges, spend), shrunk(edges, spend, prior)
+    cost, without = cost_of(facts.spent, policy)
+    return Roi(
+        entity=known.entity,
+        knowledge=known,
+        tokens_spent=tokens,
+        roi_score=_known(raw),
+        shrunk=_known(believed),
+        low=_known(low),
+        high=_known(high),
+        precision=_known(precision),
+        audited=_known(raw * precision),
+        audited_shrunk=_known(believed * precision),
+        prior=prior,
+        spent=facts.spent,
+        cost_tokens=cost,
+        without_rate=without,
+        usd=facts.usd,
+        usd_unknown=facts.usd_unknown,
+        policy_version=version,
+    )
+
+
+def _known(figure: Array) -> float | None:
+    (value,) = figure.tolist()
+    return None if np.isnan(value) else float(value)
