@@ -394,6 +394,22 @@ class TestAgain:
         costs = sum(row.paid for row in markets.find_positions(court.tx, market="m"))
         assert market.maker_result == costs - 20 * T
 
+    def test_who_was_due_something_and_got_nothing_is_due_nothing_by_the_next_version(self, court):
+        court.trade()
+        court.close()
+        markets.resolve_market(court.town.as_actor("rosa"), market="m", outcome="yes")
+        wallets = [Leg(wallet_of(name), wallet_of("rita"), court.wallet(name)) for name in ("alice", "maker")]
+        transfer(court.town.as_actor("operator"), legs=wallets, reason="spent")
+        for version, outcome in ((1, "no"), (2, "yes")):
+            court.propose(outcome=outcome, replaces=version)
+            court.pass_by(seconds=POLICY.settlement_dispute_s)
+            changed = court.advance()
+            portions = {row.party: row for row in settlement.find_portions(court.tx, "m")}
+            assert (changed.version, changed.payouts) == (version + 1, ())
+            assert sum(row.due - row.paid for row in portions.values()) == 0
+            assert portions["trader:bob"][2:4] == ((20 * T, 0) if outcome == "no" else (0, 0))
+        assert lab.audit(court.tx).ok
+
     def test_nobody_is_taken_below_what_they_have_and_the_rest_is_short_in_proportion(self, court):
         court.finish()
         spent = court.wallet("alice") - 5 * T

@@ -175,7 +175,7 @@ def _again(
             withheld.get(party, 0),
         )
         for party in sorted(paid)
-        if paid[party] or due[party]
+        if paid[party] or due[party] or party in withheld  # who was due something once, and got nothing, is no more
     ]  # fmt: skip
     _write_down(state, context, market, positions, {portion.party: portion.paid for portion in portions}, outcome)
     short = {portion.party: portion.due - portion.paid for portion in portions if portion.due > portion.paid}
