@@ -12,7 +12,7 @@ from tests.house.source import SLICES, Import, Module, Tree, exported, plant, sl
 FIVE_FILES = {"__init__", "model", "rules", "store", "actions"}
 MORE_FILES = {
     # The fields of the policy, topic by topic; `Policy` is all of them.
-    "scidex.policy": {"allocation", "trading", "bounty", "reward", "admission", "attribution", "ballot"},
+    "scidex.policy": {"allocation", "trading", "bounty", "reward", "admission", "attribution", "ballot", "review"},
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
     # and a position, which quotes, orders and rehearsals share. exact and maker: the curve's arithmetic in many digits;
     # book, an order's way past resting orders and maker; resting, trading, limits: the rules of orders; refusals.
@@ -27,6 +27,9 @@ MORE_FILES = {
     "scidex.exchange.resource_allocator": {"allocation"},  # sharing a pool: an algorithm of its own
     # refusals beside the model; curation, what reviewers do with what was submitted.
     "scidex.atlas.knowledge": {"refusals", "curation"},
+    # planning, what a review decides, on arrays; evidence, the decisions as rows beside the journal; effects, what
+    # they change, set-based; gathering, what it knows, out of the tables of other slices.
+    "scidex.senate.reviews": {"planning", "evidence", "effects", "gathering"},
     # The slice has many words and rules: refusals beside the model; admission, limits and grants beside the rules of
     # settling; intake, what comes in bulk; kinds, what each command touches, beside the actions.
     "scidex.senate.budgets": {"refusals", "admission", "limits", "grants", "intake", "kinds"},

@@ -9,8 +9,9 @@ from scidex.core.machine import Table
 from scidex.core.migrations import all_migrations
 from scidex.lab import TABLES
 
-# The journal is what the state is made from; the sums by the hour are compared with the rows of usage.
-NOT_OF_THE_STATE = {"journal", "journal_block", "usage_hour"}
+# The journal is what the state is made from; the sums by the hour are compared with the rows of usage; what reviews
+# decided stands beside the journal, under its fingerprint.
+NOT_OF_THE_STATE = {"journal", "journal_block", "usage_hour", "review_decision"}
 
 
 def check_tables(tables: tuple[Table[Any, Any], ...], bound: set[Table[Any, Any]], created: set[str]) -> list[str]:

@@ -103,6 +103,11 @@ class State:
         self._tables: dict[Table[Any, Any], _Rows] = {}
         self._undo: list[tuple[Table[Any, Any], Any, Any, bool]] = []
 
+    @property
+    def complete(self) -> bool:
+        """Whether the whole world is here."""
+        return self._complete
+
     def get(self, table: Table[Key, Row], key: Key) -> Row | None:
         """The row, or None where there is none."""
         try:

@@ -38,6 +38,7 @@ from scidex.senate.budgets import (
     return_due_grants,
 )
 from scidex.senate.proposals import advance_due_proposals
+from scidex.senate.reviews import Reviewed, ReviewEnacted, due_reviews, enact_review, preview_review
 
 Outcome = TypeVar("Outcome")
 INTAKE_CHUNK = 10_000
@@ -147,6 +148,36 @@ class Economy:
             done += len(chunk)
             progress(done)
         return IntakeReport(tuple(receipts), tuple(refused), tuple(repeated))
+
+    def review(
+        self,
+        *,
+        pool: str,
+        cycle: str,
+        sort: str = "weekly",
+        seed: str | None = None,
+        actor: str | None = None,
+        key: str | None = None,
+    ) -> Receipt[ReviewEnacted]:
+        """Review the budgets of a pool and enact what follows, all in one transaction.
+
+        Refuses: what `enact_review` refuses.
+        """
+        work = partial(enact_review, pool=pool, cycle=cycle, sort=sort, seed=seed, key=key)
+        return self.database.run(work, actor=actor or self.settings.actor, pipelined=False)
+
+    def preview_review(self, *, pool: str, cycle: str, sort: str = "weekly", seed: str | None = None) -> Reviewed:
+        """What a review would do now; nothing is changed. Refuses: what `preview_review` refuses."""
+        with self.reading() as tx:
+            return preview_review(tx, pool=pool, cycle=cycle, sort=sort, seed=seed)
+
+    def hold_due_reviews(self) -> int:
+        """Hold the reviews that the calendar asks for; how many that were. A pool that has nothing is left alone."""
+        with self.reading(actor=HOUSE) as tx:
+            due = due_reviews(tx)
+        for pool, cycle, sort in due:
+            self.review(pool=pool, cycle=cycle, sort=sort, actor=HOUSE)
+        return len(due)
 
     @property
     def batcher(self) -> Batcher:

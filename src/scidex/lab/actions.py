@@ -71,6 +71,7 @@ def _findings(
         checks.check_knowledge(tables),
         checks.check_proposals(tables),
         checks.check_usage(tx),
+        checks.check_decisions(tx, tables),
         checks.check_sealed(tx),
         checks.replay_journal(tx, world, progress),
         checks.compare_tables(world, tables),

@@ -20,7 +20,8 @@ from scidex.lab.model import Finding
 from scidex.lab.world import TABLES, World
 from scidex.ledger import ACCOUNTS, BUDGET, HOLDS, AccountKey, issuance_of, sums_by_unit
 from scidex.metering import EVENTS, EventKey, EventRow, check_intakes, check_rollups, intake_events
-from scidex.senate import budgets, proposals
+from scidex.policy import POLICIES, PolicyRow
+from scidex.senate import budgets, proposals, reviews
 
 Tables = dict[Table[Any, Any], dict[Any, Any]]
 """Rows by table and key."""
@@ -35,6 +36,7 @@ CHECKS = (
     "knowledge",
     "proposals",
     "usage",
+    "reviews",
     "chain",
     "journal",
     "tables",
@@ -277,6 +279,13 @@ def check_usage(tx: Tx) -> Iterator[Finding]:
     """
     for line in chain(check_rollups(tx), check_intakes(tx)):
         yield _finding("usage", line)
+
+
+def check_decisions(tx: Tx, tables: Tables) -> Iterator[Finding]:
+    """What every review decided is what the journal has the fingerprint of, and follows from what it knew."""
+    policies = {version: row.policy for version, row in tables[POLICIES].items() if isinstance(row, PolicyRow)}
+    for line in reviews.check_reviews(tx, policies):
+        yield _finding("reviews", line)
 
 
 def check_sealed(tx: Tx) -> Iterator[Finding]:

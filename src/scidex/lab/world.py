@@ -15,7 +15,7 @@ from scidex.exchange import bounties, earnings, liquidity, markets, resource_all
 from scidex.ledger import ACCOUNTS, HOLDS, TRANSFERS
 from scidex.metering import EVENTS, STORES, USAGE
 from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
-from scidex.senate import budgets, proposals
+from scidex.senate import budgets, proposals, reviews
 
 TABLES: tuple[Table[Any, Any], ...] = (
     proposals.PROPOSALS,
@@ -23,6 +23,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     proposals.PROPOSAL_EVENTS,
     resource_allocator.CYCLES,
     resource_allocator.ALLOCATIONS,
+    reviews.REVIEWS,
     bounties.LISTINGS,
     bounties.BOARDS,
     bounties.BOUNTIES,

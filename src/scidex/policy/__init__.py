@@ -8,6 +8,7 @@ from scidex.policy.model import (
     Policy,
     PolicyByVoteOnly,
     PolicyEnacted,
+    PolicyRow,
     PolicyUnreadable,
 )
 from scidex.policy.rules import HOUSE, enact
@@ -21,6 +22,7 @@ __all__ = [
     "Policy",
     "PolicyByVoteOnly",
     "PolicyEnacted",
+    "PolicyRow",
     "PolicyUnreadable",
     "current",
     "enact",

@@ -157,7 +157,7 @@ def allocate_pool(
     policy, _ = current(tx)
     claims = tuple(
         Claim(EntityKey(found.entity_type, found.entity_id), found.demand, found.bounty, found.price)
-        for found in find_standings(tx, policy, entity_type=artifact_type, limit=None)
+        for found in find_standings(tx, policy, entity_type=artifact_type, claiming=True, limit=None)
         if found.budget > 0
     )
     bounties = tuple(counting_bounties(tx, artifact_type=artifact_type))
@@ -173,18 +173,26 @@ def find_standing(tx: Tx, policy: Policy, artifact: EntityKey) -> Standing:
 
 
 def find_standings(
-    tx: Tx, policy: Policy, *, entity_type: str | None = None, offset: int = 0, limit: int | None = 100
+    tx: Tx,
+    policy: Policy,
+    *,
+    entity_type: str | None = None,
+    claiming: bool = False,
+    offset: int = 0,
+    limit: int | None = 100,
 ) -> list[Standing]:
     """Artifacts with their capital, the largest budget first, ties by what they could claim at most, type and id.
 
-    Only as many markets are read as can be among them: once so many are found whose budgets are not below what any
-    other can claim, the rest is not looked at.
+    Those `claiming` have a market or a bounty. Only as many markets are read as can be among them: once so many are
+    found whose budgets are not below what any other can claim, the rest is not looked at.
     """
     wanted = None if limit is None else offset + limit
     found: list[tuple[Standing, int]] = []
     while True:
         size = None if wanted is None else max(_CHUNK, wanted, len(found))
-        candidates = find_candidates(tx, policy, entity_type=entity_type, offset=len(found), limit=size)
+        candidates = find_candidates(
+            tx, policy, entity_type=entity_type, claiming=claiming, offset=len(found), limit=size
+        )
         bounds = [candidate.bound for candidate in candidates]
         found += zip(_standings(tx, policy, candidates), bounds, strict=True)
         ranked = sorted(found, key=lambda each: (-each[0].budget, -each[1], each[0].entity_type, each[0].entity_id))

@@ -113,6 +113,7 @@ LEFT JOIN (
 ) AS offered ON (offered.artifact_type, offered.artifact_id) = (entity_type, entity_id)
 WHERE (%(entity_type)s::text IS NULL OR entity_type = %(entity_type)s)
   AND (%(entity_id)s::text IS NULL OR entity_id = %(entity_id)s)
+  AND (NOT %(claiming)s OR live.market IS NOT NULL OR offered.tokens > 0)
 ORDER BY bound DESC, entity_type, entity_id LIMIT %(limit)s OFFSET %(offset)s
 """
 
@@ -123,10 +124,12 @@ def find_candidates(
     *,
     entity_type: str | None = None,
     entity_id: str | None = None,
+    claiming: bool = False,
     offset: int = 0,
     limit: int | None = None,
 ) -> list[Candidate]:
-    """Artifacts by what they can claim at most, the largest first, ties by type and id."""
+    """Artifacts by what they can claim at most, the largest first, ties by type and id; only those with a market or a
+    bounty, if asked for those `claiming`."""
     rows = tx.execute(
         _CANDIDATES,
         {
@@ -136,6 +139,7 @@ def find_candidates(
             "now": tx.now,
             "entity_type": entity_type,
             "entity_id": entity_id,
+            "claiming": claiming,
             "limit": limit,
             "offset": offset,
         },
