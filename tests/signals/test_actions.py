@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from fractions import Fraction
 
 import pytest
@@ -14,15 +15,19 @@ from scidex.entities import EntityKey, RegisterEntity
 from scidex.exchange.bounties import offer_bounty
 from scidex.exchange.markets import (
     Order,
+    cancel_order,
     close_market,
     find_market,
+    find_orders,
     find_positions,
     find_trades,
     lmsr,
+    place_limit_order,
     place_order,
     resolve_market,
 )
 from scidex.exchange.resource_allocator import compute_resource_budget, find_standings, get_resource_budget_rankings
+from scidex.exchange.resource_allocator.store import find_candidates
 from scidex.exchange.signals import find_signals
 from scidex.policy import current
 
@@ -291,3 +296,99 @@ def test_a_ranking_looks_no_further_than_it_must_and_is_the_same_on_every_page(t
     assert [each.budget for each in ranked] == [each.budget / T for each in whole[:30]]
     for each in whole[:20]:
         assert compute_resource_budget(each.entity_id, each.entity_type, tx=town.tx).budget == each.budget / T
+
+
+# Resting orders
+
+
+def rest(town, actor, outcome, shares, price, seconds=None):
+    expires_at = None if seconds is None else town.tx.now + timedelta(seconds=seconds)
+    terms = {"shares": round(shares * T), "limit_price": round(price * ONE), "expires_at": expires_at}
+    return place_limit_order(town.as_actor(actor), market="m", outcome=outcome, **terms).result
+
+
+def test_placing_and_cancelling_for_a_thousand_rounds_raises_the_budget_by_0(market):
+    before = budget(market)
+    chance = random.Random(6)
+    for _ in range(1000):
+        placed = rest(market, "left", chance.choice(("yes", "no")), chance.randrange(1, 500), 0.3)
+        assert placed.escrow > 0
+        assert budget(market).budget <= before.budget  # nothing is at risk for no time
+        cancel_order(market.tx, market="m", order=placed.order)
+        market.pass_by(20)
+    assert budget(market).budget == before.budget
+    market.pass_by(2 * DAY)
+    assert budget(market).budget == before.budget
+
+
+def test_an_order_comes_to_count_as_it_stands_and_no_more_when_it_is_gone(market):
+    base = budget(market).demand
+    placed = rest(market, "left", "yes", 1000, 0.3)
+    market.pass_by(DAY / 4)
+    assert budget(market).demand == pytest.approx(base + 75)
+    market.pass_by(3 * DAY)
+    assert budget(market).demand == pytest.approx(base + 300)
+    assert signal(market).resting == 300 * T
+    (candidate,) = find_candidates(market.tx, current(market.tx)[0], entity_type="hypothesis", entity_id="m")
+    assert candidate.bound >= budget(market).budget * T
+    cancel_order(market.as_actor("left"), market="m", order=placed.order)
+    assert budget(market).demand == base
+
+
+def test_an_order_that_has_lapsed_counts_no_more_before_anybody_swept_it(market):
+    base = budget(market).demand
+    rest(market, "left", "yes", 100, 0.3, seconds=DAY)
+    market.pass_by(DAY - 1)
+    assert budget(market).demand > base
+    market.pass_by(1)
+    assert budget(market).demand == base
+
+
+@pytest.mark.parametrize("who", [("left", "right"), ("left", "left")])
+def test_orders_for_every_outcome_add_what_they_pay_above_a_token_a_set(market, who):
+    base = budget(market).demand
+    rest(market, who[0], "yes", 100, 0.3)
+    rest(market, who[1], "no", 100, 0.2)
+    market.pass_by(2 * DAY)
+    assert budget(market).demand == base
+    rest(market, who[0], "yes", 100, 0.35)
+    market.pass_by(2 * DAY)
+    # 30 + 35 + 20 tokens for 100 sets and 100 shares more: 85 paid, of which 100 come back in any case.
+    assert budget(market).demand == base
+
+
+def test_an_order_against_an_own_position_is_a_hedge(market):
+    trade(market, "right", "no", shares=100 * T)
+    market.pass_by(2 * DAY)
+    base = budget(market).demand
+    rest(market, "left", "yes", 100, 0.3)
+    market.pass_by(2 * DAY)
+    assert budget(market).demand == base
+    rest(market, "left", "yes", 50, 0.2)
+    market.pass_by(2 * DAY)
+    assert budget(market).demand == base
+    rest(market, "left", "yes", 400, 0.3)
+    market.pass_by(2 * DAY)
+    assert budget(market).demand == pytest.approx(base + 30 + 10 + 120 - 100)
+
+
+def test_the_proposers_orders_are_left_out(town):
+    town.market("m"), town.actor("alice", 100)
+    fund(town, "operator")
+    rest(town, "operator", "yes", 100, 0.3)
+    rest(town, "alice", "yes", 100, 0.2)
+    town.pass_by(4 * DAY)
+    found = signal(town)
+    assert (found.demand, found.resting, found.left_out) == (20 * T, 20 * T, 30 * T)
+
+
+def test_what_is_filled_counts_as_a_position_and_never_twice(market):
+    rest(market, "left", "no", 80, 0.2)
+    market.pass_by(2 * DAY)
+    base = budget(market).demand
+    trade(market, "honest", "yes", spend=790 * T)
+    assert find_orders(market.tx, market="m") == []
+    assert budget(market).demand <= base
+    market.pass_by(2 * DAY)
+    assert signal(market).resting == 0
+    assert {stake.owner for stake in signal(market).stakes} == {"honest", "owner"}

@@ -36,7 +36,7 @@ class BudgetView(View):
     artifact_id: str
     title: str
     market: str | None
-    demand: float = Field(description="capital at risk in the artifact's market on the mean over the window, tokens")
+    demand: float = Field(description="tokens at risk in positions and resting orders on the mean over the window")
     price: float | None = Field(
         description="lagged mean price of the market's first outcome; null and unknown where it cannot decide"
     )

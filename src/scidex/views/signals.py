@@ -34,6 +34,7 @@ class SignalView(View):
     since: datetime | None = Field(description="beginning of the time over which that mean is taken")
     until: datetime | None
     demand: float = Field(description="capital at risk that counts, in tokens")
+    resting: float = Field(description="what of it is in resting orders")
     left_out: float = Field(description="the same of the artifact's proposer, its owner and its model family")
     effective_traders: float = Field(description="inverse Herfindahl index over what each owner has at risk")
     stakes: list[StakeView]
@@ -59,6 +60,7 @@ def signal_view(standing: Standing, version: int, now: datetime) -> SignalView:
         since=signal.lagged.since if signal else None,
         until=signal.lagged.until if signal else None,
         demand=tokens(standing.demand),
+        resting=tokens(signal.resting) if signal else 0,
         left_out=tokens(signal.left_out) if signal else 0,
         effective_traders=float(effective_traders(signal.stakes)) if signal else 0,
         stakes=_stakes(signal) if signal else [],

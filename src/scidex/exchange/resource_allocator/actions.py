@@ -219,7 +219,9 @@ def _budget_of(standing: Standing, policy: Policy, version: int, now: datetime) 
     unknown = f"; unknown: {standing.unknown}" if standing.unknown else ""
     ingredients: dict[str, Any] = {
         "demand": Ingredient(
-            demand, f"capital at risk in {traded} on the mean over {policy.signal_window_s} s", age_s(moved_at)
+            demand,
+            f"capital at risk in positions and orders of {traded} on the mean over {policy.signal_window_s} s",
+            age_s(moved_at),
         ),
         "price": Ingredient(price, f"lagged mean price of the first outcome of {traded}{unknown}", age_s(moved_at)),
         "bounty_tokens": Ingredient(bounty, "tokens remaining in open bounties", age_s(standing.bounty_moved_at)),

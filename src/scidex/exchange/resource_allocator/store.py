@@ -96,7 +96,8 @@ def find_cycles(tx: Tx, *, pool: str | None = None, before: int | None = None, l
 
 
 # What an artifact can claim at most, in exact decimals, so that the server ranks without sending every row: the demand
-# of its owners is never above what all accounts have at risk. What else comes to count as demand must be added here.
+# of its owners is never above what all accounts have at risk and what their orders have in escrow. What else comes to
+# count as demand must be added here.
 _CANDIDATES = """
 SELECT entity_type, entity_id, title, live.market, coalesce(offered.tokens, 0)::bigint, offered.moved_at,
        ceil((%(demand_weight)s::numeric * coalesce(live.most, 0) + coalesce(offered.tokens, 0))
@@ -104,8 +105,12 @@ SELECT entity_type, entity_id, title, live.market, coalesce(offered.tokens, 0)::
             + CASE WHEN live.market IS NULL THEN 0 ELSE %(uncertainty_factor)s::numeric END))::bigint AS bound
 FROM entity
 LEFT JOIN (
-  SELECT listing.artifact_type, listing.artifact_id, market.market, at_risk AS most
-  FROM market_listing AS listing JOIN market USING (market) WHERE state IN ('open', 'closed')
+  SELECT listing.artifact_type, listing.artifact_id, market.market, at_risk + coalesce(resting.escrow, 0) AS most
+  FROM market_listing AS listing JOIN market USING (market)
+  LEFT JOIN (
+    SELECT market, sum(escrow) AS escrow FROM market_order WHERE state = 'open' GROUP BY market
+  ) AS resting USING (market)
+  WHERE state IN ('open', 'closed')
 ) AS live ON (live.artifact_type, live.artifact_id) = (entity_type, entity_id)
 LEFT JOIN (
   SELECT artifact_type, artifact_id, sum(remaining) AS tokens, max(offered_at) AS moved_at

@@ -1,7 +1,7 @@
 """What decisions read off markets: a price that lags, capital that stays, and what it would cost to fake either."""
 
 from scidex.exchange.signals.actions import find_signals, recorded_prices
-from scidex.exchange.signals.model import Attack, Holding, Lagged, Recorded, Signal, Stake, Step, Traded
+from scidex.exchange.signals.model import Attack, Holding, Lagged, Recorded, Resting, Signal, Stake, Step, Traded
 from scidex.exchange.signals.rules import (
     attack_on,
     committed,
@@ -12,6 +12,7 @@ from scidex.exchange.signals.rules import (
     mean_shares,
     paid_for,
     price_window,
+    resting_risk,
     stakes_of,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "Holding",
     "Lagged",
     "Recorded",
+    "Resting",
     "Signal",
     "Stake",
     "Step",
@@ -35,5 +37,6 @@ __all__ = [
     "paid_for",
     "price_window",
     "recorded_prices",
+    "resting_risk",
     "stakes_of",
 ]

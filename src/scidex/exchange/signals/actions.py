@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from scidex.core.clock import microseconds
 from scidex.core.db import Tx
 from scidex.exchange.markets import Market, end_of_trading, find_markets_named, lmsr
-from scidex.exchange.signals.model import Holding, Recorded, Signal, Step
-from scidex.exchange.signals.rules import committed, lagged, lead_s, price_window, stakes_of
-from scidex.exchange.signals.store import find_first_trades, find_holdings, find_steps
+from scidex.exchange.signals.model import Holding, Recorded, Resting, Signal, Step
+from scidex.exchange.signals.rules import committed, lagged, lead_s, price_window, resting_risk, stakes_of
+from scidex.exchange.signals.store import find_first_trades, find_holdings, find_resting, find_steps
 from scidex.policy import Policy
 
 _CHUNK = 1000
@@ -33,12 +33,14 @@ def _signals(tx: Tx, policy: Policy, names: Sequence[str]) -> dict[str, Signal]:
     steps = find_steps(tx, list(begins.items())) if begins else {}
     firsts = find_first_trades(tx, names)
     holdings = find_holdings(tx, markets, policy.signal_window_s)
+    resting = find_resting(tx, markets, policy.signal_window_s)
     return {
         market.market: _signal_of(
             market,
             _from_the_start(market, begins[market.market], steps.get(market.market, [])),
             firsts.get(market.market),
             holdings.get(market.market, []),
+            resting.get(market.market, []),
             policy,
             tx.now,
         )
@@ -79,14 +81,18 @@ def _signal_of(
     steps: list[Step],
     first: datetime | None,
     holdings: Sequence[Holding],
+    orders: Sequence[Resting],
     policy: Policy,
     now: datetime,
 ) -> Signal:
     until = end_of_trading(market, now)
     since, unknown = price_window(first, until, policy)
     followed = lagged(steps, since, until, policy)
-    stakes = stakes_of((holding for holding in holdings if not holding.left_out), followed.prices)
-    own = stakes_of((holding for holding in holdings if holding.left_out), followed.prices)
+    counted = [holding for holding in holdings if not holding.left_out]
+    left_out = [holding for holding in holdings if holding.left_out]
+    stakes, own = (stakes_of(each, followed.prices) for each in (counted, left_out))
+    resting = resting_risk((order for order in orders if not order.left_out), counted)
+    own_resting = resting_risk((order for order in orders if order.left_out), left_out)
     return Signal(
         market=market.market,
         artifact=market.artifact,
@@ -95,8 +101,9 @@ def _signal_of(
         lagged=followed,
         price=None if unknown else followed.prices[0],
         unknown=unknown,
-        demand=committed(stakes, followed.prices, market.liquidity),
+        demand=committed(stakes, followed.prices, market.liquidity) + resting,
         stakes=stakes,
-        left_out=committed(own, followed.prices, market.liquidity),
+        resting=resting,
+        left_out=committed(own, followed.prices, market.liquidity) + own_resting,
         moved_at=market.moved_at,
     )

@@ -30,6 +30,19 @@ class Holding(NamedTuple):
     cost: int
 
 
+class Resting(NamedTuple):
+    """The share parts that an account's open purchases are for, and the token parts that they have in escrow: now, and
+    on the mean over the window. What was cancelled, filled or has lapsed is not in the mean either."""
+
+    account: str
+    owner: str
+    left_out: bool
+    now: tuple[int, ...]
+    mean: tuple[int, ...]
+    escrow: int
+    mean_escrow: int
+
+
 class Traded(NamedTuple):
     """What an account traded within the window, each share weighted by the microseconds from the window's start to the
     trade: shares bought less sold per outcome, and complete sets redeemed."""
@@ -65,8 +78,8 @@ class Signal(NamedTuple):
     """What a market says in decisions.
 
     `price` (10^-12, of the first outcome) is None where it is unknown, and `unknown` then says why; `lagged` is there
-    all the same. `demand` is committed capital in token parts, `left_out` what the artifact's own side has at risk,
-    `liquidity` the maker's b, `moved_at` when the market last moved.
+    all the same. `demand` is committed capital in token parts, `resting` what of it is in resting orders, `left_out`
+    what the artifact's own side has at risk, `liquidity` the maker's b, `moved_at` when the market last moved.
     """
 
     market: str
@@ -78,6 +91,7 @@ class Signal(NamedTuple):
     unknown: str | None
     demand: int
     stakes: tuple[Stake, ...]
+    resting: int
     left_out: int
     moved_at: datetime
 

@@ -2,7 +2,8 @@
 
 price     the mean over the window of what follows the market's price at a bounded speed
 demand    what the maker was paid for the net shares that owners held on the mean over the window, and hold now,
-          counted at the lagged prices; complete sets are no risk, and the proposer's own side is left out
+          counted at the lagged prices, and what resting orders would add to an owner's worst loss; complete sets
+          are no risk, and the proposer's own side is left out
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from fractions import Fraction
 
 from scidex.core.clock import microseconds
 from scidex.exchange.markets import lmsr
-from scidex.exchange.signals.model import Attack, Holding, Lagged, Stake, Step, Traded
+from scidex.exchange.signals.model import Attack, Holding, Lagged, Resting, Stake, Step, Traded
 from scidex.policy import Policy
 
 _HOUR = 3_600_000_000
@@ -144,6 +145,39 @@ def _net(shares: tuple[int, ...]) -> tuple[int, ...]:
     """Without complete sets."""
     least = min(shares)
     return tuple(held - least for held in shares)
+
+
+def resting_risk(orders: Iterable[Resting], holdings: Iterable[Holding]) -> int:
+    """What resting purchases add to the worst losses of their owners if all of them are filled, in token parts.
+
+    All accounts of an owner are one: `escrow - (min(held + resting) - min(held))`, now or on the mean over the window,
+    whichever is less. So an order against an own position, or orders for every outcome, add only what they pay above
+    one token a set, and what was placed just now, or is there no more, adds nothing.
+    """
+    resting: dict[str, Resting] = {}
+    for order in orders:
+        before = resting.get(order.owner)
+        if before is not None:
+            order = order._replace(
+                now=_sum(before.now, order.now),
+                mean=_sum(before.mean, order.mean),
+                escrow=before.escrow + order.escrow,
+                mean_escrow=before.mean_escrow + order.mean_escrow,
+            )
+        resting[order.owner] = order
+    held: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for holding in holdings:
+        now, mean = held.get(holding.owner, ((0,) * len(holding.now),) * 2)
+        held[holding.owner] = (_sum(now, holding.now), _sum(mean, holding.mean))
+    total = 0
+    for owner, order in resting.items():
+        now, mean = held.get(owner, ((0,) * len(order.now),) * 2)
+        total += min(_added(now, order.now, order.escrow), _added(mean, order.mean, order.mean_escrow))
+    return total
+
+
+def _added(held: tuple[int, ...], resting: tuple[int, ...], escrow: int) -> int:
+    return max(0, escrow - (min(_sum(held, resting)) - min(held)))
 
 
 def paid_for(shares: Sequence[int], prices: Sequence[int], liquidity: int) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from scidex.core.clock import microseconds
 from scidex.core.db import Tx, columns
 from scidex.exchange.markets import Market
-from scidex.exchange.signals.model import Holding, Step, Traded
+from scidex.exchange.signals.model import Holding, Resting, Step, Traded
 from scidex.exchange.signals.rules import mean_shares
 
 # The last prices before the window stand at its start. Those that stood for no time are left out: a batch stamps all
@@ -32,22 +32,28 @@ ORDER BY market, trade
 """
 _FIRSTS = "SELECT market, at FROM market_trade WHERE market = ANY(%s) AND trade = 1"
 
-# Positions as they are now, with what was traded within the window: one statement, so that both are of one moment. The
-# window is found from the newest trade backwards, by the key: a market is as quick to read after a year as after a day.
-_HOLDINGS = """
-SELECT position.market, position.owner, coalesce(above.owner, holder.owner, position.owner),
+# Whose a position is, and whether it is of the artifact's own side.
+_LINEAGE = """coalesce(above.owner, holder.owner, position.owner),
        position.owner = entity.proposer
        OR coalesce(above.owner, holder.owner, position.owner)
           = coalesce(over_proposer.owner, proposer.owner, entity.proposer)
-       OR coalesce(holder.family = proposer.family, false),
-       position.shares, (SELECT sum(c) FROM unnest(position.cost) AS c), traded.outcome, traded.gained, traded.redeemed
-FROM market_position AS position
+       OR coalesce(holder.family = proposer.family, false)"""
+_OF_THE_ARTIFACT = """
 JOIN market USING (market)
 JOIN entity ON (entity.entity_type, entity.entity_id) = (market.artifact_type, market.artifact_id)
 LEFT JOIN actor AS holder ON holder.name = position.owner
 LEFT JOIN actor AS above ON above.name = holder.owner
 LEFT JOIN actor AS proposer ON proposer.name = entity.proposer
 LEFT JOIN actor AS over_proposer ON over_proposer.name = proposer.owner
+"""
+
+# Positions as they are now, with what was traded within the window: one statement, so that both are of one moment. The
+# window is found from the newest trade backwards, by the key: a market is as quick to read after a year as after a day.
+_HOLDINGS = f"""
+SELECT position.market, position.owner, {_LINEAGE},
+       position.shares, (SELECT sum(c) FROM unnest(position.cost) AS c), traded.outcome, traded.gained, traded.redeemed
+FROM market_position AS position
+{_OF_THE_ARTIFACT}
 LEFT JOIN (
   SELECT market, owner, outcome, sum(CASE side WHEN 'buy' THEN shares ELSE -shares END * past) AS gained,
          sum(redeemed * past) AS redeemed
@@ -68,6 +74,26 @@ WHERE position.market = ANY(%(markets)s) AND 0 < ANY (position.shares)
 ORDER BY position.market, position.owner
 """
 
+# Open purchases as they are now, with how long they have stood within the window. A sale sets nothing aside.
+_RESTING = f"""
+SELECT position.market, position.owner, {_LINEAGE},
+       position.outcome, position.shares, escrow, stood_shares, stood_escrow
+FROM (
+  SELECT market, owner, outcome, sum(shares) AS shares, sum(escrow) AS escrow,
+         sum(shares * stood) AS stood_shares, sum(escrow * stood) AS stood_escrow
+  FROM (
+    SELECT market, owner, outcome, shares, escrow,
+           extract(epoch FROM %(now)s - least(greatest(placed_at, %(since)s), %(now)s)) * 1000000 AS stood
+    FROM market_order
+    WHERE market = ANY(%(markets)s) AND state = 'open' AND side = 'buy'
+      AND (expires_at IS NULL OR expires_at > %(now)s)
+  ) AS waiting
+  GROUP BY market, owner, outcome
+) AS position
+{_OF_THE_ARTIFACT}
+ORDER BY position.market, position.owner
+"""
+
 
 def find_steps(tx: Tx, asked: Collection[tuple[str, datetime]]) -> dict[str, list[Step]]:
     """The prices of each market from a moment on; the first stand at that moment already, if anybody had traded."""
@@ -83,11 +109,7 @@ def find_first_trades(tx: Tx, markets: Collection[str]) -> dict[str, datetime]:
 
 
 def find_holdings(tx: Tx, markets: Iterable[Market], window_s: int) -> dict[str, list[Holding]]:
-    """Who holds what in these markets, now and on the mean over the window that ends now.
-
-    What is counted as capital comes from here and from nowhere else: the escrow of a resting order counts once its
-    shares are added to `now` and to `mean`, and its escrow to `cost`.
-    """
+    """Who holds what in these markets, now and on the mean over the window that ends now."""
     outcomes = {market.market: market.outcomes for market in markets}
     since = tx.now - timedelta(seconds=window_s)
     rows = tx.execute(_HOLDINGS, {"markets": list(outcomes), "now": tx.now, "since": since})
@@ -104,4 +126,21 @@ def find_holdings(tx: Tx, markets: Iterable[Market], window_s: int) -> dict[str,
     for (market, account), (owner, left_out, now, cost) in accounts.items():
         mean = mean_shares(now, traded.get((market, account)), window_s)
         found[market].append(Holding(account, owner, left_out, now, mean, cost))
+    return found
+
+
+def find_resting(tx: Tx, markets: Iterable[Market], window_s: int) -> dict[str, list[Resting]]:
+    """What purchases rest in these markets, now and on the mean over the window that ends now, an outcome each."""
+    outcomes = {market.market: market.outcomes for market in markets if market.resting}
+    found: dict[str, list[Resting]] = defaultdict(list)
+    if not outcomes:
+        return found
+    since, window = tx.now - timedelta(seconds=window_s), window_s * 1_000_000
+    rows = tx.execute(_RESTING, {"markets": list(outcomes), "now": tx.now, "since": since})
+    for market, account, owner, left_out, outcome, shares, escrow, stood_shares, stood_escrow in rows:
+        now, mean = (
+            tuple(int(parts) if name == outcome else 0 for name in outcomes[market])
+            for parts in (shares, stood_shares // window)
+        )
+        found[market].append(Resting(account, owner, left_out, now, mean, int(escrow), int(stood_escrow // window)))
     return found
