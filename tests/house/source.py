@@ -35,6 +35,7 @@ SLICES = (
     "scidex.senate.proposals",
     "scidex.lab",
     "scidex.exports",
+    "scidex.adopt",
     "scidex.scenarios",
     "scidex.views",
     "scidex.surfaces.http",

@@ -48,6 +48,12 @@ class SchemaLost(Refused):
     backup."""
 
 
+class SchemaTaken(Refused):
+    """The schema {schema} has {tables}, which SciDEX would make and did not, so nothing is done with it. Give SciDEX
+    a database of its own, or a schema: CREATE SCHEMA scidex, and ?options=-csearch_path%3Dscidex at the end of the URL.
+    An older SciDEX gets the columns that it lacks by `scidex db adopt`."""
+
+
 class MigrationForbidden(Refused):
     """The database user {user!r} may not make what {step} makes ({reason}); as an administrator let it create in the
     schema, run CREATE ROLE scidex_app NOLOGIN; GRANT scidex_app TO "{user}"; then migrate again."""
@@ -132,7 +138,7 @@ def migrate(conninfo: str, settings: Settings) -> list[str]:
     """Bring the database to this version; the names of the steps that ran.
 
     A step that is recorded but whose tables are gone runs again, unless the database holds records.
-    Refuses: SchemaAhead, SchemaForeign, SchemaLost, MigrationForbidden, DatabaseDown.
+    Refuses: SchemaAhead, SchemaForeign, SchemaLost, SchemaTaken, MigrationForbidden, DatabaseDown.
     """
     ran = []
     step = "scidex_migration"
@@ -140,6 +146,7 @@ def migrate(conninfo: str, settings: Settings) -> list[str]:
         # The lock goes with the connection, whatever happens.
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         try:
+            _check_free(connection)
             connection.execute(_RECORD)
             status = _status(connection)
             if status.missing and (_holds_rows(connection) or any("." in name for name in status.missing)):
@@ -153,6 +160,19 @@ def migrate(conninfo: str, settings: Settings) -> list[str]:
             reason = error.diag.message_primary
             raise MigrationForbidden(user=connection.info.user, step=step, reason=reason) from None
     return ran
+
+
+def _check_free(connection: Connection[Any]) -> None:
+    """A table of the same name that others made would be taken for ours, and left without our columns."""
+    names = {name for step in all_migrations() for name in step.tables}
+    found = dict(
+        connection.execute(
+            "SELECT table_name::text, table_schema::text FROM information_schema.tables"
+            " WHERE table_schema = current_schema()"
+        ).fetchall()
+    )
+    if taken := sorted(names & found.keys() if "scidex_migration" not in found else ()):
+        raise SchemaTaken(schema=found[taken[0]], tables=", ".join(taken))
 
 
 def _apply(connection: Connection[Any], migration: Migration) -> None:

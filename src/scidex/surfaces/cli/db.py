@@ -7,18 +7,21 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 from psycopg.conninfo import conninfo_to_dict
+from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from scidex.adopt import PATIENCE_S, AdoptReport
+from scidex.adopt import adopt as adopt_
 from scidex.core.db import check_server, connect_as_owner
 from scidex.core.embedded import EmbeddedServer
 from scidex.core.migrations import migrate, schema_status
 from scidex.core.settings import Settings, load_settings
 from scidex.surfaces.cli import render
-from scidex.surfaces.cli.calls import Call, answers
+from scidex.surfaces.cli.calls import Call, DryRun, answers
 
 db = typer.Typer()
 
@@ -49,6 +52,64 @@ def migrate_(call: Call) -> dict[str, Any]:
         ran = migrate(conninfo, settings)
         applied = schema_status(conninfo, settings).applied
     return {"database": _sort(settings), "ran": ran, "applied": applied}
+
+
+@answers(db, "adopt")
+def adopt(
+    call: Call,
+    database: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="An older SciDEX; by default the database of SciDEX.")
+    ] = None,
+    schema: Annotated[
+        str | None, typer.Option("--schema", metavar="NAME", help="Where its tables are, if not on the search path.")
+    ] = None,
+    if_null: Annotated[
+        list[str] | None,
+        typer.Option("--if-null", metavar="COLUMN=VALUE", help="What stands in a new column where its source is null."),
+    ] = None,
+    patience: Annotated[
+        float, typer.Option("--patience", metavar="SECONDS", min=0, help="How long to wait for a gap in others' work.")
+    ] = PATIENCE_S,
+    dry_run: DryRun = False,
+) -> None:
+    """Give an older SciDEX the columns and the table that it lacks, while its programs go on.
+
+    Shows what is missing, adds it and nothing else, and shows it again; a second time there is nothing to do. No
+    table is rewritten, and nobody waits for longer than a moment.
+    """
+    settings = call.settings
+    with reached(settings if database is None else settings.model_copy(update={"database_url": database})) as url:
+        columns = SpinnerColumn(), TextColumn("{task.completed} rows of {task.description} filled")
+        console = render.console(stderr=True)
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("")
+            report = adopt_(
+                url,
+                settings,
+                schema=schema,
+                if_null=if_null or (),
+                patience_s=patience,
+                dry_run=dry_run,
+                progress=lambda table, rows: bar.update(task, description=table, completed=rows),
+            )
+    _show_adoption(call, report)
+
+
+def _show_adoption(call: Call, report: AdoptReport) -> None:
+    if call.json:
+        render.document(report)
+        return
+    facts = asdict(report)
+    columns, steps, notes = (facts.pop(name) for name in ("columns", "steps", "notes"))
+    render.show_rows(columns)
+    render.text("")
+    done = "to be done:" if report.dry_run else "done:"
+    render.text(*(["nothing is missing"] if not steps else [done, *(f"  {step}" for step in steps)]))
+    if notes:
+        render.text("to know:", *(f"  {note}" for note in notes))
+    render.show_fields(facts, {})
+    if report.dry_run:
+        render.note("dry run: nothing was changed")
 
 
 @answers(db, "url")

@@ -1,0 +1,46 @@
+"""An existing database of SciDEX gets the columns and the table that the specification names, under its consumers."""
+
+from scidex.adopt.actions import PATIENCE_S, adopt
+from scidex.adopt.model import (
+    AdoptForbidden,
+    AdoptionRuns,
+    AdoptReport,
+    BackfillRejected,
+    BudgetsForeign,
+    ColumnReport,
+    ColumnTaken,
+    IfNullInvalid,
+    IfNullLate,
+    NothingToAdopt,
+    OwnSchema,
+    RowsLocked,
+    SourceMissing,
+    SourceNull,
+    SourceUnfit,
+    TableLocked,
+    TableUnsuitable,
+    TriggersWouldFire,
+)
+
+__all__ = [
+    "PATIENCE_S",
+    "AdoptForbidden",
+    "AdoptReport",
+    "AdoptionRuns",
+    "BackfillRejected",
+    "BudgetsForeign",
+    "ColumnReport",
+    "ColumnTaken",
+    "IfNullInvalid",
+    "IfNullLate",
+    "NothingToAdopt",
+    "OwnSchema",
+    "RowsLocked",
+    "SourceMissing",
+    "SourceNull",
+    "SourceUnfit",
+    "TableLocked",
+    "TableUnsuitable",
+    "TriggersWouldFire",
+    "adopt",
+]
