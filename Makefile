@@ -21,8 +21,9 @@ run: $(STAMP) ## show the economy at work: a small living world, its ranking and
 up: $(STAMP) ## start the economy of your home and serve HTTP until Ctrl-C
 	@$(BIN)/scidex up
 
-tools: ## install hledger, which the tests of exports give our books to (Debian, as root)
-	command -v hledger || { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends hledger; }
+tools: ## install hledger, which reads our books in the tests, and PostgreSQL 15 for them (Debian 12, as root)
+	command -v hledger && test -x /usr/lib/postgresql/15/bin/postgres || { apt-get update --quiet && \
+	apt-get install --yes --quiet --no-install-recommends hledger postgresql-15; }
 
 test: $(STAMP) ## everything that CI runs: linters, types, import contracts, tests
 	$(BIN)/ruff check .

@@ -32,7 +32,7 @@ Progress = Callable[[str, int], None]
 """Told a table, and how many of its rows are filled."""
 PATIENCE_S = 60.0
 FIRST_BLOCKS = 64
-BATCH_S = 0.05
+BATCH_S = 0.1
 """Aimed at for one batch, which is how long a row may be held."""
 
 
@@ -153,12 +153,11 @@ class _Adoption:
         time.sleep(random.uniform(0.1, 0.5))
 
     def _fill(self, table: str, steps: Sequence[FillColumn]) -> None:
-        silent = bool(self.found.tables[table].listeners) and self.found.may_silence
         moved = time.monotonic()
         while missing := store.count_missing(self.adopted, table, steps):
             before = self.filled.get(table, 0)
             for schema, leaf, blocks in catalogue.find_leaves(self.adopted, table):
-                self._sweep(table, (schema, leaf), steps, blocks, silent=silent)
+                self._sweep(table, (schema, leaf), steps, blocks)
             if self.filled.get(table, 0) > before:
                 moved = time.monotonic()
             elif time.monotonic() - moved > self.patience_s:
@@ -166,13 +165,13 @@ class _Adoption:
             else:
                 self._pause()
 
-    def _sweep(
-        self, table: str, leaf: tuple[str, str], steps: Sequence[FillColumn], blocks: int, *, silent: bool
-    ) -> None:
+    def _sweep(self, table: str, leaf: tuple[str, str], steps: Sequence[FillColumn], blocks: int) -> None:
         """Fill one file from its beginning to where it ended, in batches that take about as long each."""
         start, size = 0, FIRST_BLOCKS
         while start < blocks:
             began = time.monotonic()
+            # Ours need not fire either, which would take as long again.
+            silent = self.found.may_silence
             filled = store.fill(self.adopted, leaf, steps, (start, start + size), silent=silent)
             # What is in use is left to the next sweep.
             self.filled[table] = self.filled.get(table, 0) + (filled or 0)

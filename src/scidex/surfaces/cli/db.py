@@ -70,7 +70,7 @@ def adopt(
     patience: Annotated[
         float, typer.Option("--patience", metavar="SECONDS", min=0, help="How long to wait for a gap in others' work.")
     ] = PATIENCE_S,
-    dry_run: DryRun = False,
+    rehearse: DryRun = False,
 ) -> None:
     """Give an older SciDEX the columns and the table that it lacks, while its programs go on.
 
@@ -89,7 +89,7 @@ def adopt(
                 schema=schema,
                 if_null=if_null or (),
                 patience_s=patience,
-                dry_run=dry_run,
+                dry_run=rehearse,
                 progress=lambda table, rows: bar.update(task, description=table, completed=rows),
             )
     _show_adoption(call, report)
