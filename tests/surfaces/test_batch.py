@@ -96,6 +96,61 @@ def test_every_line_is_answered_in_order_as_its_own_route_answers_it(town: Town)
     assert ended["problem"]["code"] == "hold_ended"
 
 
+def test_the_book_is_a_matter_of_lines_too(town: Town) -> None:
+    market, alice = town.market(), town.actor()
+    limit = {"do": "limit", "outcome": "yes", "shares": 50, "limit_price": 0.3}
+    lines = [
+        {**limit, "market": market},
+        {**limit, "artifact_id": market, "expires_at": "2099-01-01T00:00:00Z"},
+        {**limit, "market": market, "limit_price": 2},
+        {**limit, "market": "nowhere"},
+        {"do": "liquidity", "market": market, "liquidity": 200},
+    ]
+    first, second, *others = answers_of(send(town, lines, by=alice))
+    told = [answer["problem"]["code"] for answer in others]
+    assert told == ["limit_price_invalid", "unknown_market", "not_your_market"]
+    for answer in (first, second):
+        assert (answer["receipt"]["escrow"], answer["receipt"]["shares"]) == (15, 50)
+    assert town.wallet(alice) == 70
+    town.fund(wallet("operator"), 100)
+    (wider,) = answers_of(send(town, lines[-1:]))
+    assert wider["receipt"]["liquidity"] == 200 and wider["receipt"]["prices"] == {"yes": 0.5, "no": 0.5}
+    ends = [
+        {"do": "cancel", "market": market, "order": answer["receipt"]["order"]} for answer in (first, second, first)
+    ]
+    *gone, twice = answers_of(send(town, ends, by=alice, key="ends"))
+    assert [answer["receipt"]["returned"] for answer in gone] == [15, 15]
+    assert twice["problem"]["code"] == "order_not_open"
+    assert town.wallet(alice) == 100
+
+
+def test_bounties_and_earnings_are_a_matter_of_lines_too(town: Town) -> None:
+    gap, poster, friend, worker = town.artifact(kind="gap"), town.actor(), town.actor(), town.actor(0)
+    rita = town.actor(0, "reviewer")
+    work = town.name("work")
+    town.done("/api/entities", {"entity_type": "analysis", "entity_id": work, "title": "Work"}, by=worker)
+
+    def one(by: str, do: str, **more: Any) -> dict[str, Any]:
+        (answer,) = answers_of(send(town, [{"do": do, **more}], by=by))
+        return answer.get("receipt") or answer["problem"]
+
+    offered = one(poster, "offer", artifact_type="gap", artifact_id=gap, amount=40, purpose="a protocol")
+    bounty = offered["bounty"]
+    assert one(friend, "add", bounty=bounty, amount="2.5")["remaining"] == 42.5
+    assert one(worker, "claim", bounty=bounty)["claimant"] == worker
+    assert one(worker, "submit", bounty=bounty, output_id=work, note="n")["state"] == "waiting"
+    assert one(friend, "award", bounty=bounty, output_id=work)["code"] == "not_the_judge"
+    assert one(poster, "award", bounty=bounty, output_id=work, amount=30)["awarded"] == 30
+    assert town.wallet(worker) == 30
+    assert one(worker, "offer", artifact_id="nothing", amount=1, purpose="p")["code"] == "unknown_entity"
+
+    assert one(worker, "record", output_id=work)["producer"] == worker
+    verified = one(rita, "verify", output_type="analysis", output_id=work, kind="evidence", quality=0.5, note="n")
+    assert verified["amount"] > 0
+    assert one(rita, "verify", output_id=work, kind="evidence", quality=2, note="n")["code"] == "quality_invalid"
+    assert one(worker, "retract", output_id=work, reason="swapped")["revoked"] == verified["amount"]
+
+
 def test_one_bad_line_is_named_by_number_and_the_others_go_through(town: Town) -> None:
     alice, bob = town.actor(), town.actor()
     lines = [
@@ -295,7 +350,7 @@ def test_the_description_shows_every_line_that_there_is(town: Town) -> None:
     described = town.get("/openapi.json")
     content = described["paths"]["/api/batch"]["post"]["requestBody"]["content"]
     named = [each["$ref"].rpartition("/")[2] for each in content["application/json"]["schema"]["items"]["oneOf"]]
-    assert len(named) == 11
+    assert len(named) == 22
     for name in named:
         (shown,) = described["components"]["schemas"][name]["examples"]
         assert LINES.validate_python(shown).do == shown["do"]

@@ -10,11 +10,26 @@ from scidex.core.db import Tx
 from scidex.core.errors import Forbidden, Invalid
 from scidex.metering import UsageLine
 from scidex.views.asks import Ask, BuyTerms, HoldBody, PostTerms, SellTerms, Text, TransferBody, VoidTerms, example
+from scidex.views.dealings import (
+    AddTerms,
+    AwardTerms,
+    BountyBody,
+    CancelBody,
+    ClaimTerms,
+    LimitBody,
+    LiquidityBody,
+    RecordBody,
+    RetractBody,
+    SubmitTerms,
+    VerifyBody,
+)
 from scidex.views.spending import ExtendTerms, ReleaseTerms, ReserveBody, SettleTerms, UsageBody, UsedBody
 from scidex.views.words import explained
 
 Read = TypeVar("Read")
 _HYPOTHESIS = {"artifact_type": "hypothesis", "artifact_id": "tau-spreads-trans-synaptically"}
+
+_OUTPUT = {"output_type": "analysis", "output_id": "organoid-protocol-v1"}
 
 
 class LineInvalid(Invalid):
@@ -130,6 +145,94 @@ class ChargeLine(UsageBody, Line):
     do: Literal["usage"]
 
 
+class LimitLine(LimitBody, Line):
+    """A limit order: what cannot be had at once rests in the book."""
+
+    model_config = example(do="limit", market="tau-by-2027", outcome="yes", shares=50, limit_price=0.4)
+
+    do: Literal["limit"]
+
+
+class CancelLine(CancelBody, Line):
+    """Take an order out of the book."""
+
+    model_config = example(do="cancel", market="tau-by-2027", order="o17")
+
+    do: Literal["cancel"]
+
+
+class LiquidityLine(LiquidityBody, Line):
+    """Make trades move a market's prices less, or more."""
+
+    model_config = example(do="liquidity", market="tau-by-2027", liquidity=250)
+
+    do: Literal["liquidity"]
+
+
+class OfferLine(BountyBody, Line):
+    """Put tokens in escrow for progress on an artifact."""
+
+    model_config = example(do="offer", **_HYPOTHESIS, amount=400, purpose="a first working protocol")
+
+    do: Literal["offer"]
+
+
+class AddLine(AddTerms, Line):
+    """Put more tokens into a bounty."""
+
+    model_config = example(do="add", bounty="b17", amount=50)
+
+    do: Literal["add"]
+
+
+class ClaimLine(ClaimTerms, Line):
+    """Take a bounty on for a while, or renew one's claim."""
+
+    model_config = example(do="claim", bounty="b17", seconds=86_400)
+
+    do: Literal["claim"]
+
+
+class SubmitLine(SubmitTerms, Line):
+    """Put forward what one made for a bounty."""
+
+    model_config = example(do="submit", bounty="b17", **_OUTPUT, note="ran three times, see logs")
+
+    do: Literal["submit"]
+
+
+class AwardLine(AwardTerms, Line):
+    """Pay for work that was submitted to a bounty."""
+
+    model_config = example(do="award", bounty="b17", **_OUTPUT, amount=250)
+
+    do: Literal["award"]
+
+
+class RecordLine(RecordBody, Line):
+    """Say that a registered entity is an output, and what it builds on."""
+
+    model_config = example(do="record", **_OUTPUT, builds_on=[])
+
+    do: Literal["record"]
+
+
+class VerifyLine(VerifyBody, Line):
+    """Verify an output and mint its reward."""
+
+    model_config = example(do="verify", **_OUTPUT, kind="evidence", quality=0.5, note="replicated in our lab")
+
+    do: Literal["verify"]
+
+
+class RetractLine(RetractBody, Line):
+    """Retract an output and revoke its rewards."""
+
+    model_config = example(do="retract", **_OUTPUT, reason="the samples had been swapped")
+
+    do: Literal["retract"]
+
+
 LINES: TypeAdapter[Any] = TypeAdapter(
     Annotated[
         TransferLine
@@ -142,7 +245,18 @@ LINES: TypeAdapter[Any] = TypeAdapter(
         | SettleLine
         | ReleaseLine
         | ExtendLine
-        | ChargeLine,
+        | ChargeLine
+        | LimitLine
+        | CancelLine
+        | LiquidityLine
+        | OfferLine
+        | AddLine
+        | ClaimLine
+        | SubmitLine
+        | AwardLine
+        | RecordLine
+        | VerifyLine
+        | RetractLine,
         Field(discriminator="do"),
     ]
 )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 from starlette.responses import Response
 
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
-from scidex.entities import EntityKey, find_entity
+from scidex.entities import find_entity
 from scidex.exchange.bounties import (
     add_to_bounty,
     award_bounty,
@@ -29,15 +28,19 @@ from scidex.exchange.bounties import (
 from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit, Offset
 from scidex.surfaces.http.problems import RequestInvalid
 from scidex.views import (
-    Amount,
+    AddBody,
+    AwardBody,
     Body,
+    BountyBody,
     BountyDone,
     BountyView,
+    ClaimBody,
     ClaimDone,
     FundingView,
+    OutputBody,
     Page,
     PaymentView,
-    Seconds,
+    SubmitBody,
     Text,
     WorkDone,
     WorkView,
@@ -53,63 +56,6 @@ from scidex.views import (
 )
 
 router = APIRouter(prefix="/api/market/bounties", tags=["bounties"])
-
-
-class BountyBody(Body):
-    """How much, for progress on what, for how long."""
-
-    model_config = example(
-        artifact_id="human-blood-brain-organoid", amount=400, seconds=2_592_000, purpose="a first working protocol"
-    )
-
-    artifact_id: Text
-    artifact_type: Text | None = None
-    amount: Amount = Field(description="tokens, out of the actor's wallet")
-    seconds: Seconds = Field(default=2_592_000, description="how long it stands before it goes back; 30 days")
-    purpose: Text
-
-
-class AddBody(Body):
-    """How much more."""
-
-    model_config = example(amount=50)
-
-    amount: Amount = Field(description="tokens, out of the actor's wallet")
-
-
-class ClaimBody(Body):
-    """For how long."""
-
-    model_config = example(seconds=86_400)
-
-    seconds: Seconds = Field(default=86_400, description="how long the claim runs unless it is renewed; one day")
-
-
-class OutputBody(Body):
-    """Which registered entity is the work."""
-
-    output_id: Text = Field(description="id of the entity that was made")
-    output_type: Text | None = Field(default=None, description="needed where several entities have this id")
-
-    def output(self, tx: Tx) -> EntityKey:
-        """The entity that is meant. Refuses: UnknownEntity, EntityAmbiguous."""
-        return find_entity(tx, entity_id=self.output_id, entity_type=self.output_type).key
-
-
-class SubmitBody(OutputBody):
-    """What was made for the bounty."""
-
-    model_config = example(output_type="analysis", output_id="organoid-protocol-v1", note="ran three times, see logs")
-
-    note: Text = Field(description="what it is, for who judges it")
-
-
-class AwardBody(OutputBody):
-    """What is paid for which work."""
-
-    model_config = example(output_type="analysis", output_id="organoid-protocol-v1", amount=250)
-
-    amount: Amount | None = Field(default=None, description="tokens; all that remains if left out")
 
 
 class DeclineBody(OutputBody):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field, model_validator
 from starlette.responses import Response
 
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
 from scidex.exchange.liquidity import cancel_change, find_changes, plan_liquidity
 from scidex.exchange.markets import (
-    Market,
     cancel_order,
     change_liquidity,
     find_market,
@@ -24,23 +22,24 @@ from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit
 from scidex.surfaces.http.markets import market_of
 from scidex.views import (
     PRICE,
-    Amount,
     Body,
     Book,
+    CancelBody,
     CandleView,
     ChangeReceipt,
     ChangeTerms,
     ChangeView,
     EndedReceipt,
+    LimitBody,
+    LiquidityBody,
     LiquidityReceipt,
+    MarketTerms,
     OrderReceipt,
     Page,
     PlacedReceipt,
     PlanReceipt,
     RestingView,
-    Side,
     Text,
-    When,
     book_of,
     candles_of,
     change_receipt,
@@ -56,56 +55,6 @@ from scidex.views import (
 )
 
 router = APIRouter(prefix="/api/market", tags=["orders"])
-
-
-class MarketTerms(Body):
-    """Which market: by its id, or by the artifact that it is on."""
-
-    market: Text | None = Field(default=None, description="the market's id; or give artifact_id")
-    artifact_id: Text | None = None
-    artifact_type: Text | None = Field(default=None, description="needed where several artifacts have this id")
-
-    @model_validator(mode="after")
-    def _one_market(self) -> Self:
-        if (self.market is None) == (self.artifact_id is None):
-            raise ValueError("give one of market and artifact_id")
-        return self
-
-    def found(self, tx: Tx) -> Market:
-        """The market as it is now. Refuses: UnknownMarket, UnknownEntity, EntityAmbiguous, NoMarket."""
-        if self.market is not None:
-            return find_market(tx, self.market)
-        return market_of(tx, self.artifact_id or "", self.artifact_type)
-
-
-class LimitBody(MarketTerms):
-    """A limit order: what cannot be had at once rests in the book."""
-
-    model_config = example(market="tau-by-2027", outcome="yes", shares=50, limit_price=0.4)
-
-    outcome: Text
-    side: Side = "buy"
-    shares: Amount
-    limit_price: Amount = Field(description="no share is bought above it, or sold below it; between 0 and 1")
-    expires_at: When | None = Field(default=None, description="when what is left of it lapses, with its zone")
-
-
-class CancelBody(Body):
-    """Which order leaves the book."""
-
-    model_config = example(market="tau-by-2027", order="o17")
-
-    market: Text
-    order: Text
-
-
-class LiquidityBody(Body):
-    """A market's new liquidity."""
-
-    model_config = example(market="tau-by-2027", liquidity=250)
-
-    market: Text
-    liquidity: Amount
 
 
 class PlanBody(Body):
