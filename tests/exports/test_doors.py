@@ -78,6 +78,19 @@ def test_the_journal_goes_out_and_is_verified_without_a_database(door: Door) -> 
     assert (told.returncode, f"NOT OK: line {place + 1}, journal {number}" in told.stdout) == (1, True)
 
 
+def test_one_changed_row_of_usage_in_bulk_is_told_at_the_command_line(door: Door) -> None:
+    door.ask("export", "journal", "--out", "journal.jsonl")
+    lines = (door.folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    assert door.ask("verify", "journal.jsonl")["usage_rows"] > 5
+    place = next(place for place, line in enumerate(lines) if line.startswith(b'{"usage"') and b"\\tapi_calls" in line)
+    lines[place] = lines[place].replace(b"\\tapi_calls", b"\\tcpu_seconds")
+    (door.folder / "changed.jsonl").write_bytes(b"".join(lines))
+    row = json.loads(lines[place])
+    told = door.run("verify", "changed.jsonl")
+    named = f"NOT OK: line {place + 1}, resource_usage {row['usage']} {row['row'].split()[0]}"
+    assert (told.returncode, named in told.stdout) == (1, True)
+
+
 def test_proofs_are_written_and_checked(door: Door) -> None:
     with door.economy.reading() as tx:
         number, leg = tx.execute(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import pytest
 from scidex.economy import Economy
 from scidex.exports import export_journal
 from scidex.lab import NotAnExport, VerifyReport, verify
+from scidex.metering import IntakeRows
 
 Line = dict[str, Any]
 
@@ -89,6 +93,8 @@ def named(line: Line) -> str:
         return f"journal {line['number']}"
     if "table" in line:
         return f"{line['table']} "
+    if "usage" in line:
+        return f"resource_usage {line['usage']} "
     return f"journal_block {line['block']}" if "block" in line else "line "
 
 
@@ -114,7 +120,7 @@ def test_a_changed_field_of_any_row_is_named(exported: list[bytes]) -> None:
         found = wrong(exported, place, lambda row, name=name: row | {name: other(row[name])})
         assert not found.ok, (line, name)
         assert found.first_wrong is not None
-        if name in ("block", "number", "table", "key", "counted") or place in (0, len(exported) - 1):
+        if name in ("block", "number", "usage", "table", "key", "counted") or place in (0, len(exported) - 1):
             continue
         assert found.first_wrong.row.startswith(named(line)), (line, name, found.first_wrong)
 
@@ -134,6 +140,64 @@ def test_a_changed_price_posting_or_payout_is_named_by_its_row(exported: list[by
         found = wrong(exported, place, change)
         assert found.first_wrong is not None
         assert (found.first_wrong.line, found.first_wrong.row) == (place + 1, f"journal {rows[place]['number']}")
+
+
+def test_the_usage_that_came_in_bulk_is_in_the_file_and_its_sums_are_checked(
+    lived: Economy, exported: list[bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    with lived.reading() as tx:
+        export_journal(tx, out=path)
+        wanted = dict(tx.execute("SELECT unit, sum(amount)::bigint FROM resource_usage GROUP BY unit").fetchall())
+        (bulk,) = tx.execute(
+            "SELECT count(*) FROM resource_usage JOIN journal USING (number) WHERE kind = 'usage.intake'"
+        ).fetchone() or (0,)
+    with path.open("rb") as file:
+        found = verify(file)
+    assert (found.ok, found.usage_rows, found.usage_sums) == (True, bulk, wanted)
+    assert verify(exported).usage_rows > 5
+
+
+def test_a_changed_row_of_usage_in_bulk_is_named(exported: list[bytes]) -> None:
+    fields = json.loads(exported[0])["usage_fields"]
+    places = [place for place, line in enumerate(exported) if line.startswith(b'{"usage"')]
+    changes = {"amount": "8", "actor": "bob", "event": "another", "usd": "5", "tier": "batch", "source": "x"}
+    for place, (field, value) in product(places[:: len(places) // 6], changes.items()):
+        said = json.loads(exported[place])
+        row = said["row"].split("\t")
+        row[fields.index(field)] = value
+        found = wrong(exported, place, lambda line, row=row: line | {"row": "\t".join(row)})
+        assert found.first_wrong is not None
+        assert found.first_wrong[:2] == (place + 1, f"resource_usage {said['usage']} {row[0]}"), field
+
+
+def test_usage_made_anew_with_its_fingerprints_does_not_match_the_journal(exported: list[bytes]) -> None:
+    """Whoever changes a row and all the fingerprints after it, and the end of the file, is found by the intake's."""
+    lines = list(map(json.loads, exported))
+    by_intake = Counter(line["usage"] for line in lines if "usage" in line)
+    number = max(by_intake, key=lambda each: by_intake[each])
+    amount = lines[0]["usage_fields"].index("amount")
+    for place in ("amount", "row too few", "id"):
+        rows, made = IntakeRows(), []
+        for line in lines[:-1]:
+            if line.get("usage") != number:
+                made.append(line)
+                continue
+            row = line["row"].split("\t")
+            if place == "amount" and row[0] == "1":
+                row[amount] = str(int(row[amount]) + 1)
+            if place == "id" and row[3] != "\\N":
+                row[3] = "made up"
+            if place == "row too few" and row[0] == "1":
+                continue
+            rows.add(number, "\t".join(row).encode() + b"\n")
+            made.append(line | {"row": "\t".join(row), "fingerprint": rows.so_far()})
+        again = [json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n" for line in made]
+        end = {"end": len(again), "sha256": hashlib.sha256(b"".join(again)).hexdigest()}
+        found = verify([*again, json.dumps(end).encode()])
+        assert found.first_wrong is not None
+        expected = f"resource_usage {number} " if place == "id" else f"journal {number}"
+        assert found.first_wrong.row.startswith(expected), place
 
 
 def test_a_row_taken_out_put_twice_or_moved_is_found(exported: list[bytes]) -> None:
@@ -159,7 +223,7 @@ def test_what_is_no_export_is_refused_and_what_is_broken_is_named(exported: list
         b"1",
         b"\xff",
         b"[" * 100_000,
-        b'{"format":"scidex journal 2","ledger":"","head":null}',
+        b'{"format":"scidex journal 1","ledger":"","head":null}',
     ):
         with pytest.raises(NotAnExport):
             verify([first])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 from scidex import ledger
@@ -74,7 +75,19 @@ class Life:
             if self.chance.random() < 0.05:
                 lines = [UsageLine(*GAPS[0], "a", "cpu_seconds", 7, event=f"bulk {self.chance.randint(1, 9)}")]
                 self.economy.intake(lines, actor="operator")
+        self.economy.intake(self.in_bulk(), actor="operator")
         self.economy.seal()
+
+    def in_bulk(self) -> list[UsageLine]:
+        """Usage of many sorts, under names with what COPY escapes, with ids and prices and without."""
+        number = self.chance.randint(1, 1000)
+        return [
+            UsageLine(*GAPS[n % 2], "alice", "api_calls", 1 + n, event=event, provider="a\\b", usd=usd, work="w\\N")
+            for n, (event, usd) in enumerate(
+                product((f"x\\{number}", None, f"\\N{number}", f"é {number}"), (3, None, 0))
+            )
+            if event is None or usd == 3
+        ]
 
     def note(self, command: object, number: int) -> None:
         name = type(command).__name__

@@ -20,8 +20,9 @@ MORE_FILES = {
     # evidence, what a settlement may stand on; refusals beside the model; standing, what holds now and who may judge it,
     # which every rule asks first; payouts, where the tokens go.
     "scidex.exchange.settlement": {"evidence", "refusals", "standing", "payouts"},
-    # tiers, what a model's tier is; pricebook, the only one that knows the price package; intake, many lines by column.
-    "scidex.metering": {"tiers", "pricebook", "intake"},
+    # tiers, what a model's tier is; pricebook, the only one that knows the price package; intake, many lines by column;
+    # evidence, what its rows come to, for whoever checks them.
+    "scidex.metering": {"tiers", "pricebook", "intake", "evidence"},
     # refusals beside the model; work, how a bounty is worked for; draws, how compute draws on it.
     "scidex.exchange.bounties": {"refusals", "work", "draws"},
     "scidex.exchange.resource_allocator": {"allocation"},  # sharing a pool: an algorithm of its own

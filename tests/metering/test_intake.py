@@ -40,7 +40,8 @@ from scidex.metering import (
     usage_totals,
     write_intake,
 )
-from scidex.metering.intake import INTAKES, check_lines
+from scidex.metering.evidence import INTAKES
+from scidex.metering.intake import check_lines
 from scidex.policy import HOUSE, Policy, enact_policy
 
 BOOK = f"genai-prices {version('genai-prices')}"

@@ -6,6 +6,8 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from scidex.core.clock import microseconds
@@ -14,6 +16,7 @@ from scidex.core.journal import BINDINGS
 from scidex.core.seal import leaf_of
 from scidex.exports import store
 from scidex.lab import FORMAT, STATE_TABLES, counted_by_intakes, plain
+from scidex.metering import ROW_FIELDS, IntakeRows, intake_rows
 
 
 def journal_lines(tx: Tx, *, progress: Callable[[int], None] = lambda done: None) -> Iterator[bytes]:
@@ -41,6 +44,7 @@ def _said(tx: Tx, progress: Callable[[int], None]) -> Iterator[dict[str, Any]]:
         "blocks": len(heads),
         "head": heads[-1].block.hash.hex() if heads else None,
         "as_of": origin.as_of.isoformat(),
+        "usage_fields": ROW_FIELDS,
     }
     for block, _ in heads:
         yield {
@@ -67,9 +71,19 @@ def _said(tx: Tx, progress: Callable[[int], None]) -> Iterator[dict[str, Any]]:
         yield row
         if done % 1_000 == 0:
             progress(done)
+    yield from _usage(tx)
     for table in STATE_TABLES:
         for key, found in BINDINGS[table].scan(tx):
             yield {"table": table.name, "key": plain(key), "row": plain(found)}
+
+
+def _usage(tx: Tx) -> Iterator[dict[str, Any]]:
+    """The rows of usage that came in bulk: they stand beside the journal, which has their fingerprint."""
+    for number, of_intake in groupby(intake_rows(tx), key=itemgetter(0)):
+        rows = IntakeRows()
+        for _, row in of_intake:
+            rows.add(number, row)
+            yield {"usage": number, "row": row.decode().removesuffix("\n"), "fingerprint": rows.so_far()}
 
 
 def _line(said: dict[str, Any]) -> bytes:

@@ -5,11 +5,13 @@ The file is JSON lines, one object each, in this order:
     format    what it is, of which ledger, how many rows and blocks, the hash of the newest block
     block     a sealed block with its leaf hashes, one line per block; `unsealed` has those of the rows of none
     number    a journal row with all it moved and, of an intake, the ids that it counted
+    usage     a row of usage that an intake brought, as it is fingerprinted, and the fingerprint so far
     table     a row of a table of the state as it stands after all
     end       how many lines stand above, and their SHA-256
 
-Every journal row is compared with its leaf, decided again, and its receipt and movements compared; then every row of
-the state. So one changed row is named, and the head of the chain, kept elsewhere, shows whether all were made anew.
+Every journal row is compared with its leaf, decided again, and its receipt and movements compared; then the rows of
+usage in bulk with the fingerprint, the sums and the ids of the intake that brought them; then every row of the state.
+So one changed row is named, and the head of the chain, kept elsewhere, shows whether all were made anew.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -33,9 +36,9 @@ from scidex.entities import EntityKey
 from scidex.lab.rerun import Counted, Rerun, Step
 from scidex.lab.world import TABLES
 from scidex.ledger import ACCOUNTS, TRANSFERS
-from scidex.metering import EventKey, EventRow
+from scidex.metering import EVENTS, INTAKES, USAGE, EventKey, EventRow, IntakeRows, IntakeUsage
 
-FORMAT = "scidex journal 1"
+FORMAT = "scidex journal 2"
 STATE_TABLES: tuple[Table[Any, Any], ...] = tuple(table for table in TABLES if table is not TRANSFERS)
 """Those that an export has row by row; what was moved stands with the journal row that moved it."""
 _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,7 +58,8 @@ class Wrong(NamedTuple):
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What a verification saw, `ok` if nothing was wrong. Sums are of the balances of each unit, in parts."""
+    """What a verification saw, `ok` if nothing was wrong. Sums are by unit, in parts: of balances, and of all usage
+    that has rows, in bulk or not."""
 
     ok: bool
     ledger: str
@@ -63,8 +67,10 @@ class VerifyReport:
     blocks: int
     rows: int
     movements: int
+    usage_rows: int
     state_rows: int
     ledger_sums: dict[str, int]
+    usage_sums: dict[str, int]
     first_wrong: Wrong | None
     seconds: float
 
@@ -117,11 +123,24 @@ def verify(lines: Iterable[bytes], *, progress: Callable[[int], None] = lambda d
         blocks=run.height,
         rows=run.rows,
         movements=run.movements,
+        usage_rows=run.usage_rows,
         state_rows=run.state_rows,
         ledger_sums=dict(sorted(sums.items())),
+        usage_sums=run.usage_sums(),
         first_wrong=wrong,
         seconds=round(time.perf_counter() - started, 3),
     )
+
+
+@dataclass(slots=True)
+class _Intake:
+    """An intake of the journal, with how many ids it counted, and what its rows come to that have been read."""
+
+    number: int
+    command: IntakeUsage
+    counted: int
+    rows: IntakeRows = field(default_factory=IntakeRows)
+    ids: int = 0
 
 
 class _Verification:
@@ -130,12 +149,21 @@ class _Verification:
     def __init__(self, progress: Callable[[int], None]) -> None:
         self.rerun = Rerun()
         self.head: dict[str, Any] = {}
-        self.line = self.rows = self.movements = self.state_rows = self.height = 0
+        self.line = self.rows = self.movements = self.usage_rows = self.state_rows = self.height = 0
         self._progress = progress
         self._digest = hashlib.sha256()
         self._previous, self._start = GENESIS, 0
         self._leaves: dict[int | None, Iterator[bytes]] = {}
         self._expected: dict[str, dict[str, Any]] = {}
+        self._intakes: deque[_Intake] = deque()
+        self._used: Counter[str] = Counter()
+
+    def usage_sums(self) -> dict[str, int]:
+        """What was used, by unit: by the rows that came in bulk so far, and by those of commands of their own."""
+        sums = Counter(self._used)
+        for row in self.rerun.world.state.rows(USAGE).values():
+            sums[row.unit] += row.amount
+        return dict(sorted(sums.items()))
 
     def begin(self, first: bytes) -> None:
         """The line that says what the file is."""
@@ -152,7 +180,13 @@ class _Verification:
 
     def all(self, lines: Iterator[bytes]) -> None:
         """Every line after the first, in the order of a journal's export."""
-        stages = (("block", self._block), ("unsealed", self._unsealed), ("number", self._row), ("table", self._state))
+        stages = (
+            ("block", self._block),
+            ("unsealed", self._unsealed),
+            ("number", self._row),
+            ("usage", self._usage),
+            ("table", self._state),
+        )
         stage = 0
         for text in lines:
             self.line += 1
@@ -234,9 +268,12 @@ class _Verification:
             raise _Found(row, f"is not the row whose hash stands next in {_place(said['block'])}")
         if entry.number <= self.rerun.world.number:
             raise _Found(row, f"comes after journal {self.rerun.world.number}")
-        step, problem = self.rerun.run(entry, [_counted(each) for each in said.get("counted", ())])
+        counted = [_counted(each) for each in said.get("counted", ())]
+        step, problem = self.rerun.run(entry, counted)
         if problem is not None:
             raise _Found(row, problem)
+        if entry.kind == "usage.intake":
+            self._intakes.append(_Intake(entry.number, INTAKES.validate_json(entry.command), len(counted)))
         if moved_of(step) != said["moved"]:
             raise _Found(row, _difference(said["moved"], moved_of(step)))
         self.rows += 1
@@ -244,8 +281,39 @@ class _Verification:
         if self.rows % 1_000 == 0:
             self._progress(self.rows)
 
+    def _usage(self, said: dict[str, Any]) -> None:
+        number, text = said["usage"], said["row"]
+        row = f"resource_usage {number} {text.partition(chr(9))[0]}"
+        while self._intakes and self._intakes[0].number != number:
+            self._close_intake()
+        if not self._intakes:
+            raise _Found(row, "is of no intake that is still to come")
+        found = self._intakes[0]
+        counted = found.rows.add(number, text.encode() + b"\n")
+        if found.rows.so_far() != said["fingerprint"]:
+            raise _Found(row, "is not the row that was fingerprinted here")
+        if counted is not None:
+            found.ids += 1
+            if self.rerun.world.state.get(EVENTS, counted[0]) != counted[1]:
+                raise _Found(row, f"is not what counted under the id {counted[0].event!r} of {counted[0].actor}")
+        self.usage_rows += 1
+
+    def _close_intake(self) -> None:
+        """The next intake has all its rows: they are those that the journal tells of."""
+        found = self._intakes.popleft()
+        for problem in found.rows.against(found.command):
+            raise _Found(f"journal {found.number}", problem)
+        if found.ids != found.counted:
+            raise _Found(
+                f"journal {found.number}", f"counted {found.counted} ids, and {found.ids} of its rows have one"
+            )
+        for charge in found.command.charges:
+            self._used[charge.unit] += charge.amount
+
     def _close_rows(self) -> None:
         """All rows are there; what the state has to be is known from here on."""
+        while self._intakes:
+            self._close_intake()
         for height, leaves in self._leaves.items():
             if next(leaves, None) is not None:
                 raise _Found(f"line {self.line}", f"rows of {_place(height)} are missing before it")

@@ -1,6 +1,7 @@
 """What was used: of which resource, by whom, for which entity, at what price."""
 
 from scidex.metering.actions import open_coming_months, prepare_intake, write_intake
+from scidex.metering.evidence import INTAKES, ROW_FIELDS, IntakeRows
 from scidex.metering.intake import Intake
 from scidex.metering.model import (
     EVENTS,
@@ -60,6 +61,7 @@ from scidex.metering.store import (
     find_partitions,
     find_usage,
     intake_events,
+    intake_rows,
     open_months,
     usage_by_hour,
     usage_totals,
@@ -68,9 +70,11 @@ from scidex.metering.tiers import tier_of, tier_of_unit, unit_of_tier
 
 __all__ = [
     "EVENTS",
+    "INTAKES",
     "INTAKE_GATHERED",
     "INTAKE_LINES_MAX",
     "RESOURCE_OF",
+    "ROW_FIELDS",
     "STORES",
     "TIERS",
     "USAGE",
@@ -81,6 +85,7 @@ __all__ = [
     "HourRow",
     "Intake",
     "IntakeCharge",
+    "IntakeRows",
     "IntakeTooLong",
     "IntakeUsage",
     "LineLeftOut",
@@ -116,6 +121,7 @@ __all__ = [
     "find_partitions",
     "find_usage",
     "intake_events",
+    "intake_rows",
     "meter",
     "observe_store",
     "open_coming_months",

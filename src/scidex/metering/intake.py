@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from scidex.actors import UnknownActor
 from scidex.core.errors import Refusal
 from scidex.core.names import MAX_NAME, check_name
 from scidex.core.units import MAX_AMOUNT, AmountTooLarge
 from scidex.entities import EntityKey, UnknownEntity
+from scidex.metering.evidence import NULL, add_parts, charges_of
 from scidex.metering.model import (
     RESOURCE_OF,
-    HourKey,
     HourRow,
     IntakeCharge,
     IntakeUsage,
@@ -31,12 +30,9 @@ from scidex.metering.rules import Counted, check_event, check_time, first_of_eac
 from scidex.policy import Context
 
 _CONTEXT_LONGEST = 1000
-_NULL = "\\N"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _HOUR = 3_600_000_000
-INTAKES = TypeAdapter(IntakeUsage)
-"""Reads the command of an intake back from the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +243,11 @@ def _shared(group: _Group) -> str:
 
 def _texts(column: Iterable[str | None]) -> list[str]:
     """As COPY reads them; names hold no tab and no newline."""
-    return [_NULL if text is None else text.replace("\\", "\\\\") if "\\" in text else text for text in column]
+    return [NULL if text is None else text.replace("\\", "\\\\") if "\\" in text else text for text in column]
 
 
 def _nulls(column: Iterable[int | None]) -> list[int | str]:
-    return [_NULL if number is None else number for number in column]
+    return [NULL if number is None else number for number in column]
 
 
 def _hours(hour: Any, code: Any, groups: list[_Group], each: Any) -> tuple[HourRow, ...]:
@@ -286,55 +282,8 @@ def _charges(code: Any, groups: list[_Group], each: Any) -> tuple[IntakeCharge, 
         totals.append(total.tolist())
     sums: dict[tuple[str, ...], list[int]] = {}
     for group, *parts in zip(groups, *totals, strict=True):
-        _add(sums, group[:4], parts)
+        add_parts(sums, group[:4], parts)
     return charges_of(sums)
-
-
-def _add(sums: dict[tuple[str, ...], list[int]], key: tuple[str, ...], parts: Sequence[int]) -> None:
-    sums[key] = [old + new for old, new in zip(sums.get(key, (0, 0, 0)), parts, strict=True)]
-
-
-def charges_of(sums: Mapping[tuple[str, ...], Sequence[int]]) -> tuple[IntakeCharge, ...]:
-    """The sums by entity, actor and unit as the command has them."""
-    return tuple(IntakeCharge._make((*key, *sums[key])) for key in sorted(sums))
-
-
-@dataclass(slots=True)
-class Evidence:
-    """What the rows of an intake come to that are in the table now: how many, their fingerprint and their sums."""
-
-    rows: int = 0
-    digest: Any = field(default_factory=hashlib.sha256)
-    sums: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
-
-    def add(self, row: bytes) -> None:
-        """Add the next row, as `render` wrote it."""
-        self.rows += 1
-        self.digest.update(row)
-        fields = row.decode().replace("\\\\", "\\").split("\t")
-        amount = int(fields[2])
-        parts = (amount, 0, amount) if fields[8] == _NULL else (amount, int(fields[8]), 0)
-        _add(self.sums, tuple(fields[9:13]), parts)
-
-    def against(self, command: IntakeUsage) -> Iterator[str]:
-        """Where the rows are not those that the journal tells of."""
-        if self.digest.hexdigest() != command.digest:
-            yield "its rows of usage are not those that it has the fingerprint of"
-        if self.rows != command.rows:
-            yield f"it tells of {command.rows} rows of usage and there are {self.rows}"
-        if charges_of(self.sums) != command.charges:
-            yield "its rows of usage do not sum to what it charged"
-
-
-def hour_problem(key: HourKey, names: Sequence[str], kept: Sequence[Any], found: Sequence[Any]) -> str:
-    """What is wrong with a sum by the hour: as it is kept, and as its rows make it."""
-    at = f"usage_hour {key.hour.isoformat()} {' '.join(key[1:])}"
-    if kept[0] is None:
-        return f"{at}: is missing; its rows sum to {found[0]}"
-    if found[0] is None:
-        return f"{at}: says {kept[0]} and has no rows"
-    wrong = [f"{name} is {a}, its rows make {b}" for name, a, b in zip(names, kept, found, strict=True) if a != b]
-    return f"{at}: {'; '.join(wrong)}"
 
 
 Known = Callable[[set[EntityKey], set[str]], tuple[Collection[EntityKey], Collection[str]]]

@@ -11,7 +11,7 @@ from typing import Any
 from scidex.core.db import Tx, columns
 from scidex.core.journal import bind
 from scidex.entities import EntityKey
-from scidex.metering.intake import INTAKES, Evidence, hour_problem
+from scidex.metering.evidence import INTAKES, ROW_FIELDS, IntakeRows, hour_problem
 from scidex.metering.model import (
     EVENTS,
     STORES,
@@ -176,10 +176,7 @@ def add_hours(tx: Tx, rows: Collection[HourRow]) -> None:
     )
 
 
-_CANONICAL = (
-    "line, created_at, amount, event, input_tokens, output_tokens, cached_tokens, cache_write_tokens, usd,"
-    " entity_type, entity_id, actor, unit, model, provider, work_item, context, source, price_source, resource, tier"
-)
+_CANONICAL = ", ".join(ROW_FIELDS)
 _COPY_ROWS = f"COPY resource_usage ({_CANONICAL}, number, recorded_at) FROM STDIN"
 
 
@@ -355,16 +352,25 @@ _MISCOUNTED = (
 )
 
 
+def intake_rows(tx: Tx) -> Iterator[tuple[int, bytes]]:
+    """Every row that came in bulk with its journal number, as text in the order of `ROW_FIELDS`, by number and line.
+
+    Needs a transaction outside pipeline mode.
+    """
+    with tx.connection.cursor() as cursor, cursor.copy(_EVIDENCE) as copy:
+        for row in copy:
+            number, _, text = bytes(row).partition(b"\t")
+            yield int(number), text
+
+
 def check_intakes(tx: Tx) -> Iterator[str]:
     """Every intake whose rows are not those that the journal has the fingerprint and the sums of.
 
     Needs a transaction outside pipeline mode.
     """
-    evidence: defaultdict[int, Evidence] = defaultdict(Evidence)
-    with tx.connection.cursor() as cursor, cursor.copy(_EVIDENCE) as copy:
-        for row in copy:
-            head, _, text = bytes(row).partition(b"\t")
-            evidence[int(head)].add(text)
+    evidence: defaultdict[int, IntakeRows] = defaultdict(IntakeRows)
+    for number, row in intake_rows(tx):
+        evidence[number].add(number, row)
     for number, command in tx.execute(
         "SELECT number, command FROM journal WHERE kind = 'usage.intake' ORDER BY number"
     ).fetchall():
