@@ -35,8 +35,8 @@ MORE_FILES = {
     # settling; intake, what comes in bulk; kinds, what each command touches, beside the actions.
     "scidex.senate.budgets": {"refusals", "admission", "limits", "grants", "intake", "kinds"},
     # refusals beside the model; evidence, what a proposal may stand on; ballots, who votes and what the votes come to;
-    # changes, of fields of the policy; outcomes, what follows from a decision.
-    "scidex.senate.proposals": {"refusals", "evidence", "ballots", "changes", "outcomes"},
+    # changes, of fields of the policy; outcomes, what follows from a decision; preview, which reads who would lose.
+    "scidex.senate.proposals": {"refusals", "evidence", "ballots", "changes", "outcomes", "preview"},
 }
 SLICES_OF_FIVE = tuple(
     name

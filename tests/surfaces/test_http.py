@@ -790,7 +790,9 @@ def test_every_change_takes_a_key_and_has_an_example_that_its_route_understands(
         headers = {parameter["name"].lower() for parameter in operation["parameters"] if parameter["in"] == "header"}
         assert ("idempotency-key" in headers) == (path != "/api/market/quote")
         body = operation["requestBody"]["content"]["application/json"]["example"]
-        answer = town.post(path.format(bounty="b0", hold="h0", reservation="r0"), body, by="nobody").json()
+        answer = town.post(
+            path.format(bounty="b0", hold="h0", reservation="r0", proposal="p0"), body, by="nobody"
+        ).json()
         assert answer.get("code") not in ("request_invalid", "internal_error"), (path, answer)
 
 

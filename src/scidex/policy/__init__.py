@@ -10,9 +10,10 @@ from scidex.policy.model import (
     PolicyEnacted,
     PolicyRow,
     PolicyUnreadable,
+    UnknownPolicy,
 )
 from scidex.policy.rules import HOUSE, enact
-from scidex.policy.store import current, has_any
+from scidex.policy.store import current, find_policy, has_any
 
 __all__ = [
     "HOUSE",
@@ -24,8 +25,10 @@ __all__ = [
     "PolicyEnacted",
     "PolicyRow",
     "PolicyUnreadable",
+    "UnknownPolicy",
     "current",
     "enact",
     "enact_policy",
+    "find_policy",
     "has_any",
 ]

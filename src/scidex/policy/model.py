@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from pydantic import ConfigDict
 
-from scidex.core.errors import Forbidden, Refused
+from scidex.core.errors import Forbidden, Missing, Refused
 from scidex.core.machine import Context as CoreContext
 from scidex.core.machine import Table
 from scidex.policy.admission import AdmissionPolicy
@@ -71,5 +71,9 @@ class PolicyUnreadable(Refused):
     changed there. Restore a backup."""
 
 
+class UnknownPolicy(Missing):
+    """There is no version {version} of the policy; `scidex policy history` shows those that there are."""
+
+
 class PolicyByVoteOnly(Forbidden):
-    """{actor} may not change the policy; an operator enacts it."""
+    """{actor} may not change the policy; propose it (`scidex policy propose`), and reviewers decide."""

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from scidex.core.db import Tx, columns
 from scidex.core.journal import bind, bind_policy
-from scidex.policy.model import POLICIES, Policy, PolicyRow, PolicyUnreadable
+from scidex.policy.model import POLICIES, Policy, PolicyRow, PolicyUnreadable, UnknownPolicy
 
 
 def insert_policies(tx: Tx, rows: Mapping[int, PolicyRow]) -> None:
@@ -69,6 +69,17 @@ def current(tx: Tx) -> tuple[Policy, int]:
     Refuses: PolicyUnreadable.
     """
     return ask_current(tx)()
+
+
+def find_policy(tx: Tx, version: int | None = None) -> tuple[int, Policy]:
+    """A version of the policy with its number, by default that in force. Refuses: UnknownPolicy, PolicyUnreadable."""
+    if version is None:
+        policy, newest = current(tx)
+        return newest, policy
+    row = tx.execute("SELECT version, body::text FROM policy WHERE version = %s", [version]).fetchone()
+    if row is None:
+        raise UnknownPolicy(version=version)
+    return row[0], _policy_of(*row)
 
 
 def has_any(tx: Tx) -> bool:

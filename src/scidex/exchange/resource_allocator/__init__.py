@@ -8,7 +8,7 @@ from scidex.exchange.resource_allocator.actions import (
     get_resource_budget_rankings,
     record_resource_spending,
 )
-from scidex.exchange.resource_allocator.allocation import Allocation, allocate, verify
+from scidex.exchange.resource_allocator.allocation import Allocation, allocate, tie_order_of, verify
 from scidex.exchange.resource_allocator.model import (
     ALLOCATIONS,
     CYCLES,
@@ -36,6 +36,7 @@ from scidex.exchange.resource_allocator.model import (
 )
 from scidex.exchange.resource_allocator.rules import (
     budget_account,
+    cap_of,
     claim_of,
     explain,
     pool_account,
@@ -73,6 +74,7 @@ __all__ = [
     "allocate",
     "allocate_pool",
     "budget_account",
+    "cap_of",
     "claim_of",
     "compute_resource_budget",
     "explain",
@@ -85,6 +87,7 @@ __all__ = [
     "record_resource_spending",
     "resource_budget",
     "spent_account",
+    "tie_order_of",
     "verify",
     "worth_of_price",
 ]

@@ -41,7 +41,6 @@ from scidex.senate.proposals.model import (
     BallotKey,
     CastVote,
     Change,
-    Choice,
     CommentOnProposal,
     Conflict,
     Electorate,
@@ -54,6 +53,7 @@ from scidex.senate.proposals.model import (
     ProposePolicy,
     WithdrawProposal,
 )
+from scidex.senate.proposals.preview import Loser, Preview, PreviewLine, preview
 from scidex.senate.proposals.refusals import (
     ChoiceInvalid,
     ClaimInvalid,
@@ -78,6 +78,7 @@ from scidex.senate.proposals.refusals import (
 )
 from scidex.senate.proposals.store import (
     due_proposals,
+    find_electorate,
     find_events,
     find_policies,
     find_proposal,
@@ -102,7 +103,6 @@ __all__ = [
     "BenchmarkResult",
     "CastVote",
     "Change",
-    "Choice",
     "ChoiceInvalid",
     "ClaimInvalid",
     "ClaimUnknown",
@@ -116,6 +116,7 @@ __all__ = [
     "Finding",
     "GapProgress",
     "GrantBlocked",
+    "Loser",
     "MarketMove",
     "MoveNotRecorded",
     "NotAssigned",
@@ -127,6 +128,8 @@ __all__ = [
     "PaperUnknown",
     "PolicyChangeInvalid",
     "PolicyMoved",
+    "Preview",
+    "PreviewLine",
     "Proposal",
     "ProposalEvent",
     "ProposalEventKey",
@@ -147,6 +150,7 @@ __all__ = [
     "comment_on_proposal",
     "drawn",
     "due_proposals",
+    "find_electorate",
     "find_events",
     "find_policies",
     "find_proposal",
@@ -156,6 +160,7 @@ __all__ = [
     "look_papers_up_with",
     "needed_of",
     "open_proposal",
+    "preview",
     "propose",
     "propose_policy",
     "seed_of",

@@ -39,7 +39,6 @@ from scidex.senate.proposals.model import (
     AdvanceProposal,
     BallotKey,
     CastVote,
-    Choice,
     CommentOnProposal,
     Conflict,
     Electorate,
@@ -249,7 +248,7 @@ def open_proposal(tx: Tx, *, proposal: str, key: str | None = None) -> Receipt[P
 
 
 def vote_on_proposal(
-    tx: Tx, *, proposal: str, choice: Choice, reason: str, key: str | None = None
+    tx: Tx, *, proposal: str, choice: str, reason: str, key: str | None = None
 ) -> Receipt[ProposalReceipt]:
     """Vote, or change one's vote; the vote that decides makes the grant. For reviewers who were drawn.
 

@@ -17,7 +17,6 @@ from scidex.senate.proposals.model import (
     REJECTED,
     SHARE_ONE,
     Ballot,
-    Choice,
     Proposal,
     Stage,
 )
@@ -74,7 +73,7 @@ def needed_of(threshold: int, votes: int) -> int:
     return max(1, -(-threshold * votes // SHARE_ONE))
 
 
-def count(votes: Sequence[Ballot], choice: Choice) -> int:
+def count(votes: Sequence[Ballot], choice: str) -> int:
     """Votes of this choice that count."""
     return sum(vote.counts and vote.choice == choice for vote in votes)
 

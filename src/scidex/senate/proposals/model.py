@@ -46,12 +46,7 @@ TRANSITIONS: dict[Stage, frozenset[Stage]] = {
 """Every step that there is. Deferred for want of funds goes on to approved by itself; put off by vote it is opened anew
 by its proposer."""
 
-Choice = Literal["approve", "reject", "defer", "abstain"]
-APPROVE: Choice = "approve"
-REJECT: Choice = "reject"
-DEFER: Choice = "defer"
-ABSTAIN: Choice = "abstain"
-CHOICES: tuple[Choice, ...] = get_args(Choice)
+APPROVE, REJECT, DEFER, ABSTAIN = CHOICES = ("approve", "reject", "defer", "abstain")
 REVIEWER = "reviewer"
 """The role of those who are drawn to vote."""
 THE_POLICY = EntityKey("policy", "policy")
@@ -68,7 +63,7 @@ class Ballot(NamedTuple):
 
     proposal: str
     voter: str
-    choice: Choice
+    choice: str
     reason: str
     cast_at: datetime
     counts: bool = True
@@ -209,7 +204,7 @@ class CastVote:
     """Vote, or vote otherwise than before; the action gathers who of those concerned has a conflict now."""
 
     proposal: str
-    choice: Choice
+    choice: str
     reason: str
     conflicts: tuple[Conflict, ...] = ()
 

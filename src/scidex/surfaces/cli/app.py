@@ -48,6 +48,7 @@ TOPICS = {
     "release": Topic("reservations", "Release a reservation of which nothing was used.", True),
     "extend": Topic("reservations", "Let a reservation run for so many seconds from now.", True),
     "reservations": Topic("reservations", "What is set aside for work that goes on."),
+    "proposals": Topic("proposals", "What is asked of pools and of the policy, and how reviewers decide."),
     "usage": Topic("usage", "What was used, its sums by the hour, what models cost."),
     "batch": Topic("batch", "Carry out a file of commands, a line each.", True),
     "ledger": Topic("ledger", "Accounts, transfers and holds."),
@@ -56,7 +57,7 @@ TOPICS = {
     "proof": Topic("exports", "Proofs that an event is sealed, and that a balance is counted."),
     "actors": Topic("registry", "Who acts, and in which roles."),
     "entities": Topic("registry", "What is researched."),
-    "policy": Topic("registry", "The numbers in force."),
+    "policy": Topic("proposals", "The numbers in force, what they were, and how they change."),
     "db": Topic("db", "The database: where it is and where it stands."),
     "version": Topic("system", "Show the version.", True),
 }
