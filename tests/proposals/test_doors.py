@@ -171,4 +171,4 @@ def test_evidence_and_gains_are_written_on_the_command_line():
 
 def test_values_of_the_policy_are_written_as_json_or_as_text():
     given = {"proposal_default": "rejected", "proposal_quorum": "3", "units_per_token": '{"token": "1"}'}
-    assert views.proposals.changes_written(given) == given | {"proposal_default": '"rejected"'}
+    assert views.policies.changes_written(given) == given | {"proposal_default": '"rejected"'}

@@ -7,11 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import Field, TypeAdapter
-from pydantic_core import from_json, to_json
 
 from scidex.core.journal import Receipt
 from scidex.core.units import parse_amount, to_number, unit_named
-from scidex.policy import Policy
 from scidex.senate.proposals import (
     Ballot,
     Change,
@@ -24,7 +22,6 @@ from scidex.senate.proposals import (
     ProposalEvent,
     ProposalReceipt,
     in_words,
-    json_of,
     needed_of,
 )
 from scidex.views.base import Done, View, done
@@ -213,47 +210,9 @@ class PreviewView(View):
     claims: int = Field(description="artifacts that claim anything of it")
 
 
-class PolicyVersionView(View):
-    """A version of the policy."""
-
-    version: int
-    enacted_at: datetime
-    proposal: str | None = Field(description="which made it; null where the house did")
-
-
-class PolicyDiffView(View):
-    """Fields that two versions of the policy have otherwise."""
-
-    before: int
-    after: int
-    changes: list[ChangeView]
-
-
 def requested_of(given: Mapping[str, str | int | float]) -> dict[str, int]:
     """Parts by unit of what is asked in whole units. Refuses: UnknownUnit and what `parse_amount` does."""
     return {unit: parse_amount(amount, unit_named(unit), field=unit) for unit, amount in given.items()}
-
-
-def changes_asked(given: Mapping[str, Any]) -> dict[str, str]:
-    """Values of fields of the policy as JSON texts."""
-    return {field: to_json(value).decode() for field, value in given.items()}
-
-
-def changes_written(given: Mapping[str, str]) -> dict[str, str]:
-    """The same of values as people write them: JSON, or else plain text.
-
-    >>> changes_written({"proposal_quorum": "3", "proposal_default": "rejected"})
-    {'proposal_quorum': '3', 'proposal_default': '"rejected"'}
-    """
-    return {field: text if _is_json(text) else to_json(text).decode() for field, text in given.items()}
-
-
-def _is_json(text: str) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True
 
 
 def claim_view(piece: Evidence) -> ClaimView:
@@ -421,15 +380,3 @@ def _loser(loser: Loser) -> LoserView:
         before=to_number(loser.before, unit),
         after=to_number(loser.after, unit),
     )
-
-
-def policy_version_view(found: tuple[int, datetime, str | None]) -> PolicyVersionView:
-    """A version of the policy."""
-    return PolicyVersionView(version=found[0], enacted_at=found[1], proposal=found[2])
-
-
-def policy_diff_view(before: tuple[int, Policy], after: tuple[int, Policy]) -> PolicyDiffView:
-    """What of the policy is otherwise in another version."""
-    fields = ((name, json_of(before[1], name), json_of(after[1], name)) for name in Policy.model_fields)
-    changed = [ChangeView(field=name, before=one, after=other) for name, one, other in fields if one != other]
-    return PolicyDiffView(before=before[0], after=after[0], changes=changed)

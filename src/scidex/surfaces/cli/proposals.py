@@ -214,7 +214,7 @@ def change_policy(
     """Ask that fields of the policy change; enacted after a vote and a notice."""
     receipt = propose_policy(
         tx,
-        changes=views.proposals.changes_written(_asked(fields)),
+        changes=views.policies.changes_written(_asked(fields)),
         justification=why,
         evidence=[evidence_of(text) for text in evidence or ()],
         draft=draft,
@@ -224,11 +224,11 @@ def change_policy(
 
 
 @reads(policy, "history")
-def history(tx: Tx, before: Before = None, limit: Limit = 100) -> views.Page[views.proposals.PolicyVersionView]:
+def history(tx: Tx, before: Before = None, limit: Limit = 100) -> views.Page[views.policies.PolicyVersionView]:
     """Versions of the policy, the newest first, and which proposals made them."""
     found = find_policies(tx, before=before, limit=limit + 1)
-    kind = views.Page[views.proposals.PolicyVersionView]
-    return views.page(kind, found, limit, views.proposals.policy_version_view, lambda last: last[0])
+    kind = views.Page[views.policies.PolicyVersionView]
+    return views.page(kind, found, limit, views.policies.policy_version_view, lambda last: last[0])
 
 
 @reads(policy, "diff")
@@ -238,6 +238,6 @@ def diff(
     after: Annotated[
         int | None, typer.Argument(metavar="VERSION", min=1, help="The newer one; by default the one in force.")
     ] = None,
-) -> views.proposals.PolicyDiffView:
+) -> views.policies.PolicyDiffView:
     """What a version of the policy has otherwise than another."""
-    return views.proposals.policy_diff_view(find_policy(tx, before), find_policy(tx, after))
+    return views.policies.policy_diff_view(find_policy(tx, before), find_policy(tx, after))

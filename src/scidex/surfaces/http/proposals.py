@@ -29,7 +29,7 @@ from scidex.senate.proposals import (
 )
 from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit, Offset
 from scidex.surfaces.http.problems import RequestInvalid
-from scidex.views import Amount, Body, Page, Seconds, Text, example, page, proposals
+from scidex.views import Amount, Body, Page, Seconds, Text, example, page, policies, proposals
 
 router = APIRouter(prefix="/api/senate", tags=["senate"])
 
@@ -268,7 +268,7 @@ def post_policy_proposal(body: PolicyBody, caller: AsCaller) -> Response:
     def work(tx: Tx, key: str | None) -> proposals.ProposalDone:
         receipt = propose_policy(
             tx,
-            changes=proposals.changes_asked(body.changes),
+            changes=policies.changes_asked(body.changes),
             justification=body.justification,
             evidence=body.evidence,
             draft=body.draft,
@@ -282,22 +282,22 @@ def post_policy_proposal(body: PolicyBody, caller: AsCaller) -> Response:
 @router.get("/policy/history")
 def get_policy_history(
     reader: AsReader, before: Version | None = None, limit: Limit = 100
-) -> Page[proposals.PolicyVersionView]:
+) -> Page[policies.PolicyVersionView]:
     """Versions of the policy, the newest first, and which proposals made them."""
 
-    def work(tx: Tx) -> Page[proposals.PolicyVersionView]:
+    def work(tx: Tx) -> Page[policies.PolicyVersionView]:
         found = find_policies(tx, before=before, limit=limit + 1)
-        kind = Page[proposals.PolicyVersionView]
-        return page(kind, found, limit, proposals.policy_version_view, lambda row: row[0])
+        kind = Page[policies.PolicyVersionView]
+        return page(kind, found, limit, policies.policy_version_view, lambda row: row[0])
 
     return reader.read(work)
 
 
 @router.get("/policy/diff")
-def get_policy_diff(reader: AsReader, before: Version, after: Version | None = None) -> proposals.PolicyDiffView:
+def get_policy_diff(reader: AsReader, before: Version, after: Version | None = None) -> policies.PolicyDiffView:
     """What a version of the policy has otherwise than another, by default than the one in force."""
 
-    def work(tx: Tx) -> proposals.PolicyDiffView:
-        return proposals.policy_diff_view(find_policy(tx, before), find_policy(tx, after))
+    def work(tx: Tx) -> policies.PolicyDiffView:
+        return policies.policy_diff_view(find_policy(tx, before), find_policy(tx, after))
 
     return reader.read(work)
