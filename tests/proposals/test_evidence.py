@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 from tests.conftest import DAWN, T
-from tests.proposals.conftest import Senate
+from tests.proposals.conftest import GAP, Senate
 
+from scidex.atlas import knowledge
 from scidex.core.errors import Refusal
 from scidex.entities import EntityKey
 from scidex.exchange import markets, signals
@@ -96,3 +97,18 @@ def test_what_is_recorded_of_now_is_what_decisions_read_now(traded: Senate):
     assert recorded == signals.Recorded(signal.lagged.prices, markets.find_market(traded.tx, "m").prices)
     assert signals.recorded_prices(traded.tx, policy, "m", DAWN - timedelta(days=1)) is None
     assert signals.recorded_prices(traded.tx, policy, "nowhere", DAWN) is None
+
+
+def test_a_claimed_yield_is_held_against_the_atlas(senate: Senate):
+    edges = tuple(knowledge.NewEdge(f"tau {n}", "binds", "x", "PMID:1", 900) for n in range(3))
+    knowledge.submit_knowledge(senate.as_actor("pat"), entity=GAP, edges=edges)
+    assert senate.propose(evidence=(proposals.KnowledgeYield("gap", "g", Decimal(3)),)).state == "open"
+    with pytest.raises(
+        proposals.YieldNotRecorded, match=r"claims 3.5 edges gained by work on gap g, and the Atlas has 3;"
+    ):
+        senate.propose(evidence=(proposals.KnowledgeYield("gap", "g", Decimal("3.5")),))
+    with pytest.raises(proposals.YieldNotRecorded, match="the Atlas has 0;"):
+        senate.propose(evidence=(proposals.KnowledgeYield("gap", "h", Decimal(1)),))
+    with pytest.raises(Refusal) as caught:
+        senate.propose(evidence=(proposals.KnowledgeYield("gap", "g", Decimal(-1)),))
+    assert caught.value.code == "claim_invalid"

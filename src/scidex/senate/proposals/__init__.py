@@ -24,6 +24,7 @@ from scidex.senate.proposals.evidence import (
     Expected,
     Finding,
     GapProgress,
+    KnowledgeYield,
     MarketMove,
     Paper,
     in_words,
@@ -75,6 +76,7 @@ from scidex.senate.proposals.refusals import (
     TooMuchEvidence,
     UnknownProposal,
     VotingOver,
+    YieldNotRecorded,
 )
 from scidex.senate.proposals.store import (
     due_proposals,
@@ -116,6 +118,7 @@ __all__ = [
     "Finding",
     "GapProgress",
     "GrantBlocked",
+    "KnowledgeYield",
     "Loser",
     "MarketMove",
     "MoveNotRecorded",
@@ -144,6 +147,7 @@ __all__ = [
     "UnknownProposal",
     "VotingOver",
     "WithdrawProposal",
+    "YieldNotRecorded",
     "advance_due_proposals",
     "advance_proposal",
     "changes_of",

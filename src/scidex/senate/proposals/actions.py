@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from scidex.actors import ACTORS
+from scidex.atlas.knowledge import find_knowledge
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request, perform, perform_one
@@ -25,6 +26,7 @@ from scidex.senate.proposals.evidence import (
     Expected,
     Finding,
     GapProgress,
+    KnowledgeYield,
     MarketMove,
     Paper,
     entity_of,
@@ -193,7 +195,7 @@ def propose(
 
     Refuses: NameInvalid, NothingAsked, UnknownUnit, AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownActor,
     UnknownEntity, ExpectedGainInvalid, TooMuchEvidence, ClaimInvalid, ClaimUnknown, PaperUnknown, MoveNotRecorded,
-    GrantBlocked, TooFewReviewers, TooManyProposals, KeyReused.
+    YieldNotRecorded, GrantBlocked, TooFewReviewers, TooManyProposals, KeyReused.
     """
     command = Propose(
         entity,
@@ -221,7 +223,7 @@ def propose_policy(
     """Ask that fields of the policy become others, each given as JSON.
 
     Refuses: NameInvalid, UnknownActor, PolicyChangeInvalid, TooMuchEvidence, ClaimInvalid, ClaimUnknown, PaperUnknown,
-    MoveNotRecorded, TooFewReviewers, TooManyProposals, KeyReused.
+    MoveNotRecorded, YieldNotRecorded, TooFewReviewers, TooManyProposals, KeyReused.
     """
     command = ProposePolicy(
         tuple(sorted(changes.items())),
@@ -238,8 +240,8 @@ def open_proposal(tx: Tx, *, proposal: str, key: str | None = None) -> Receipt[P
     """Put a draft, or what was put off by vote, to the vote.
 
     Refuses: UnknownProposal, NotYourProposal, UnknownActor, ProposalStage, TooMuchEvidence, ClaimInvalid, ClaimUnknown,
-    PaperUnknown, MoveNotRecorded, NameInvalid, PolicyChangeInvalid, GrantBlocked, TooFewReviewers, TooManyProposals,
-    KeyReused.
+    PaperUnknown, MoveNotRecorded, YieldNotRecorded, NameInvalid, PolicyChangeInvalid, GrantBlocked, TooFewReviewers,
+    TooManyProposals, KeyReused.
     """
     found = find_proposal(tx, proposal)
     electorate = _electorate(tx, found.proposer, found.entity)
@@ -329,6 +331,9 @@ def _findings(tx: Tx, evidence: Sequence[Evidence]) -> tuple[Finding, ...]:
             found.append(Finding(place, known[piece.reference]))
         elif isinstance(piece, MarketMove):
             found.append(_move_found(tx, place, piece))
+        elif isinstance(piece, KnowledgeYield):
+            gained = find_knowledge(tx, EntityKey(piece.entity_type, piece.entity_id)).edges_gained
+            found.append(Finding(place, edges=gained))
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field
 
 from scidex.core.machine import State
 from scidex.core.names import check_name
+from scidex.core.units import format_amount
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.markets import lmsr
 from scidex.exchange.settlement import form_of
@@ -28,6 +29,7 @@ from scidex.senate.proposals.refusals import (
     MoveNotRecorded,
     PaperUnknown,
     TooMuchEvidence,
+    YieldNotRecorded,
 )
 
 _STRICT = ConfigDict(extra="forbid")
@@ -84,8 +86,22 @@ class GapProgress:
     sort: Literal["gap"] = "gap"
 
 
-Evidence: TypeAlias = Annotated[Paper | MarketMove | BenchmarkResult | GapProgress, Field(discriminator="sort")]
-_SORTS = (Paper, MarketMove, BenchmarkResult, GapProgress)
+@dataclass(frozen=True, slots=True)
+class KnowledgeYield:
+    """That work on an artifact has gained at least so many edges of the Atlas, in the shares that are its own."""
+
+    __pydantic_config__ = _STRICT
+
+    entity_type: str
+    entity_id: str
+    edges: Decimal
+    sort: Literal["knowledge"] = "knowledge"
+
+
+Evidence: TypeAlias = Annotated[
+    Paper | MarketMove | KnowledgeYield | BenchmarkResult | GapProgress, Field(discriminator="sort")
+]
+_SORTS = (Paper, MarketMove, KnowledgeYield, BenchmarkResult, GapProgress)
 
 
 class Expected(NamedTuple):
@@ -100,7 +116,7 @@ class Finding(NamedTuple):
     """What the records say of the piece of evidence at this place, counted from 0.
 
     `known` is whether a look-up found the paper, or the market is there; None where nobody looked. Prices are 10^-12:
-    those for decisions, and those of the moment.
+    those for decisions, and those of the moment. `edges` are parts of 10^-6 edge.
     """
 
     place: int
@@ -109,6 +125,7 @@ class Finding(NamedTuple):
     after: int | None = None
     spot_before: int | None = None
     spot_after: int | None = None
+    edges: int | None = None
 
 
 def entity_of(reference: str) -> EntityKey | None:
@@ -138,7 +155,7 @@ def check_expected(expected: Sequence[Expected]) -> None:
 def check_evidence(state: State, context: Context, evidence: Sequence[Evidence], findings: Sequence[Finding]) -> None:
     """Pass if every piece has its facts, and the records do not say otherwise.
 
-    Refuses: TooMuchEvidence, ClaimInvalid, ClaimUnknown, PaperUnknown, MoveNotRecorded, NameInvalid.
+    Refuses: TooMuchEvidence, ClaimInvalid, ClaimUnknown, PaperUnknown, MoveNotRecorded, YieldNotRecorded, NameInvalid.
     """
     most = context.policy.proposal_evidence_max
     if len(evidence) > most:
@@ -152,6 +169,8 @@ def check_evidence(state: State, context: Context, evidence: Sequence[Evidence],
             _check_paper(place, piece, finding)
         elif isinstance(piece, MarketMove):
             _check_move(place, piece, finding, context)
+        elif isinstance(piece, KnowledgeYield):
+            _check_yield(place, piece, finding)
         else:
             _check_reference(state, place, piece)
 
@@ -211,6 +230,19 @@ def _check_move(place: int, move: MarketMove, finding: Finding, context: Context
         )
 
 
+def _check_yield(place: int, claim: KnowledgeYield, finding: Finding) -> None:
+    if not isinstance(claim.edges, Decimal) or not claim.edges.is_finite() or not 0 < claim.edges < 10**12:
+        raise ClaimInvalid(place=place + 1, problem="its edges are not a number above 0")
+    recorded = finding.edges or 0
+    if Fraction(recorded, 10**6) < Fraction(claim.edges):
+        raise YieldNotRecorded(
+            place=place + 1,
+            entity=f"{claim.entity_type} {claim.entity_id}",
+            edges=f"{claim.edges:f}",
+            recorded=format_amount(recorded),
+        )
+
+
 def _price(price: int | None) -> str:
     return "unknown" if price is None else f"{price / lmsr.PRICE_ONE:.4f}"
 
@@ -229,6 +261,8 @@ def in_words(piece: Evidence) -> str:
             f"the price{outcome} in market {piece.market} changed by {piece.change:+f}"
             f" from {piece.since.isoformat()} to {piece.until.isoformat()}"
         )
+    if isinstance(piece, KnowledgeYield):
+        return f"work on {piece.entity_type} {piece.entity_id} has gained {piece.edges:f} edges"
     if isinstance(piece, BenchmarkResult):
         return f"{piece.benchmark}: {piece.metric} is {piece.value} ({piece.reference})"
     return f"{piece.says} ({piece.reference})"

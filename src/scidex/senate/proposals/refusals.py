@@ -60,6 +60,11 @@ class MoveNotRecorded(Refused):
     {spot_after}). Claim what is recorded."""
 
 
+class YieldNotRecorded(Refused):
+    """The evidence number {place} claims {edges} edges gained by work on {entity}, and the Atlas has {recorded}; claim
+    what is recorded, or submit the edges first."""
+
+
 class TooFewReviewers(Refused):
     """{found} reviewers have no conflict with this and the quorum is {quorum}; have an operator register more of
     them."""

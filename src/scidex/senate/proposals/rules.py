@@ -71,7 +71,7 @@ def propose(state: State, command: Propose, context: Context) -> ProposalReceipt
 
     Refuses: NameInvalid, NothingAsked, UnknownUnit, AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownActor,
     UnknownEntity, ExpectedGainInvalid, TooMuchEvidence, ClaimInvalid, ClaimUnknown, PaperUnknown, MoveNotRecorded,
-    GrantBlocked, TooFewReviewers, TooManyProposals.
+    YieldNotRecorded, GrantBlocked, TooFewReviewers, TooManyProposals.
     """
     require_actor(state, context.actor)
     pool = check_name(command.pool, "pool")
@@ -105,7 +105,7 @@ def propose_policy(state: State, command: ProposePolicy, context: Context) -> Pr
     """Ask that fields of the policy become others; each value is held to the bounds of its field now.
 
     Refuses: NameInvalid, UnknownActor, PolicyChangeInvalid, TooMuchEvidence, ClaimInvalid, ClaimUnknown, PaperUnknown,
-    MoveNotRecorded, TooFewReviewers, TooManyProposals.
+    MoveNotRecorded, YieldNotRecorded, TooFewReviewers, TooManyProposals.
     """
     require_actor(state, context.actor)
     check_name(command.justification, "justification", longest=LONGEST)
@@ -152,7 +152,8 @@ def open_proposal(state: State, command: OpenProposal, context: Context) -> Prop
     """Put a draft, or what was put off, to the vote; what a change of the policy changes is read anew.
 
     Refuses: UnknownProposal, NotYourProposal, UnknownActor, ProposalStage, TooMuchEvidence, ClaimInvalid, ClaimUnknown,
-    PaperUnknown, MoveNotRecorded, NameInvalid, PolicyChangeInvalid, GrantBlocked, TooFewReviewers, TooManyProposals.
+    PaperUnknown, MoveNotRecorded, YieldNotRecorded, NameInvalid, PolicyChangeInvalid, GrantBlocked, TooFewReviewers,
+    TooManyProposals.
     """
     proposal = _own(state, command.proposal, context)
     if proposal.state not in (DRAFT, DEFERRED) or proposal.shortfall:
@@ -174,8 +175,8 @@ def open_proposal(state: State, command: OpenProposal, context: Context) -> Prop
 def _open(steps: Steps, findings: tuple[Finding, ...], electorate: Electorate | None) -> None:
     """Draw who votes, and fix how many must agree and until when.
 
-    Refuses: TooMuchEvidence, ClaimInvalid, ClaimUnknown, PaperUnknown, MoveNotRecorded, NameInvalid, TooFewReviewers,
-    TooManyProposals.
+    Refuses: TooMuchEvidence, ClaimInvalid, ClaimUnknown, PaperUnknown, MoveNotRecorded, YieldNotRecorded, NameInvalid,
+    TooFewReviewers, TooManyProposals.
     """
     proposal, context, policy = steps.proposal, steps.context, steps.context.policy
     check_evidence(steps.state, context, proposal.evidence, findings)

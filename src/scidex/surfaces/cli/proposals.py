@@ -36,8 +36,9 @@ proposals = typer.Typer()
 
 EVIDENCE_HELP = (
     "A sort and its facts, in quotes, repeatable. paper: reference (a PMID), shows. market: market, since, until,"
-    " change, outcome. benchmark: reference, benchmark, metric, value. gap: reference, says. A reference is type:id of"
-    " an entity, a PMID, a DOI or an address: 'paper reference=PMID:31978945 shows=\"the same protein\"'."
+    " change, outcome. knowledge: entity_type, entity_id, edges. benchmark: reference, benchmark, metric, value. gap:"
+    " reference, says. A reference is type:id of an entity, a PMID, a DOI or an address:"
+    " 'paper reference=PMID:31978945 shows=\"the same protein\"'."
 )
 _PIECE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
 

@@ -41,7 +41,7 @@ _MOVE = {
     "until": "2026-02-01T00:00:00Z",
     "change": "0.2",
 }
-Proofs = Annotated[list[Evidence], Field(description="paper, market, benchmark or gap")]
+Proofs = Annotated[list[Evidence], Field(description="paper, market, knowledge, benchmark or gap")]
 Version = Annotated[int, Query(ge=1, le=2**31 - 1)]
 
 
