@@ -13,6 +13,7 @@ import pytest
 from tests.adopt.conftest import LEGACY, Legacy
 
 from scidex.adopt import AdoptReport, RowsLocked, TableLocked
+from scidex.core.db import Contended
 
 ROWS = int(os.environ.get("SCIDEX_ADOPT_ROWS", "100000"))
 NewLegacy = Callable[..., Legacy]
@@ -255,6 +256,33 @@ def test_a_copy_without_a_list_of_columns_still_works_where_columns_are_computed
                 copy("")
             copy("(id, entity_type, entity_id, resource_type, amount, cost, model, created_at, metadata)")
     assert legacy.ask("SELECT amount_used FROM resource_usage") == [(3,)]
+
+
+def test_what_was_prepared_goes_on_but_for_a_star(new_legacy: NewLegacy) -> None:
+    legacy = new_legacy(rows=100)
+    star = "PREPARE star AS SELECT * FROM resource_usage WHERE id = 1"
+    with legacy.connect() as before:
+        before.execute(
+            f"PREPARE by_name AS SELECT id, amount FROM resource_usage WHERE id = 1; {star};"
+            "PREPARE by_position AS INSERT INTO resource_usage VALUES (DEFAULT, 'gap', 'g', 'cpu_seconds', 3)".encode()
+        )
+        before.execute("EXECUTE by_name; EXECUTE by_position; EXECUTE star")
+        assert "a session that has prepared SELECT * of resource_usage" in str(legacy.adopt().notes)
+        before.execute("EXECUTE by_name; EXECUTE by_position")
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan must not change result type"):
+            before.execute("EXECUTE star")
+        before.execute(f"DEALLOCATE star; {star}".encode())
+        assert len(before.execute("EXECUTE star").fetchall()) == 1
+
+
+def test_a_table_that_is_locked_away_is_waited_for_no_longer_than_told(new_legacy: NewLegacy) -> None:
+    legacy = new_legacy(rows=100)
+    with legacy.connect() as busy:
+        busy.execute("BEGIN; LOCK TABLE resource_usage")
+        with pytest.raises(Contended):
+            legacy.adopt(patience_s=0.2)
+        busy.execute("ROLLBACK")
+    assert legacy.adopt().complete
 
 
 def test_whoever_uses_the_table_is_not_pushed_aside_but_named(new_legacy: NewLegacy) -> None:

@@ -188,6 +188,8 @@ def test_the_owner_of_the_tables_suffices_and_a_guest_does_not(new_legacy: NewLe
     before = legacy.catalogue()
     if not legacy.ask("SELECT FROM pg_roles WHERE rolname = 'visitor'"):
         legacy.run("CREATE ROLE visitor LOGIN")
+    with pytest.raises(AdoptForbidden, match="it may not read resource_usage"):
+        adopt(make_conninfo(legacy.url, user="visitor"), SETTINGS)
     legacy.run("GRANT SELECT ON resource_usage, allocation_proposals TO visitor")
     with pytest.raises(AdoptForbidden, match=r"'visitor' may not do this: resource_usage belongs"):
         adopt(make_conninfo(legacy.url, user="visitor"), SETTINGS)

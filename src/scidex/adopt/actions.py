@@ -52,14 +52,14 @@ def adopt(
     filled in another; whoever stops it half way runs it again. `patience_s` is how long one of these may be in vain.
     Refuses: NothingToAdopt, OwnSchema, IfNullInvalid, IfNullLate, TableUnsuitable, ColumnTaken, BudgetsForeign,
     SourceMissing, SourceUnfit, SourceNull, AdoptForbidden, TriggersWouldFire, TableLocked, RowsLocked,
-    BackfillRejected, AdoptionRuns, DatabaseUrlInvalid, DatabaseDown, DatabaseTooOld, DatabaseReadOnly, StorageFull,
-    RightMissing.
+    BackfillRejected, AdoptionRuns, Contended, DatabaseUrlInvalid, DatabaseDown, DatabaseTooOld, DatabaseReadOnly,
+    StorageFull, RightMissing.
     """
     started = time.monotonic()
     values = rules.parse_if_null(if_null)
     check_server(conninfo, settings)
     with connect_as_owner(conninfo, settings) as connection:
-        adopted = _entered(connection, schema)
+        adopted = _entered(connection, schema, patience_s)
         before = catalogue.find(adopted)
         plan = rules.plan(before, _typed(adopted, before, values))
         doing = _Adoption(adopted, before, patience_s, progress)
@@ -82,7 +82,7 @@ def adopt(
         )
 
 
-def _entered(connection: Connection[Any], schema: str | None) -> catalogue.Adopted:
+def _entered(connection: Connection[Any], schema: str | None, patience_s: float) -> catalogue.Adopted:
     """The schema to adopt: the one named, or else the first with a table of SciDEX, that of the search path before."""
     found = catalogue.find_schemas(connection)
     legacy = [name for name in found if not catalogue.is_our_own(connection, name)]
@@ -93,7 +93,7 @@ def _entered(connection: Connection[Any], schema: str | None) -> catalogue.Adopt
         raise OwnSchema(schema=chosen)
     if pid := store.take_turn(connection):
         raise AdoptionRuns(pid=pid)
-    store.settle_in(connection, chosen)
+    store.settle_in(connection, chosen, patience_s)
     return catalogue.Adopted(connection, chosen)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from psycopg import Connection, sql
 
@@ -26,8 +27,13 @@ IF_NULL = "; if null: "
 """Parts the comment on a trigger's function, whose end is what it puts where every source is null."""
 
 _SCHEMAS = """
-SELECT table_schema::text FROM information_schema.tables WHERE table_name = ANY(%s)
-GROUP BY table_schema ORDER BY table_schema <> current_schema(), table_schema
+SELECT nspname::text FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
+WHERE relname = ANY(%s) AND relkind IN ('r', 'p', 'v', 'm', 'f')
+GROUP BY nspname ORDER BY nspname IS DISTINCT FROM current_schema(), nspname
+"""
+_OWN = """
+SELECT FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
+WHERE nspname = %s AND relname = 'scidex_migration'
 """
 _TABLES = """
 SELECT relname::text, c.oid::bigint, CASE
@@ -43,6 +49,7 @@ SELECT relname::text, c.oid::bigint, CASE
          WHEN relkind = 'm' THEN 'a materialized view'
          ELSE 'a foreign table' END,
        pg_has_role(relowner, 'USAGE'),
+       has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
        ARRAY(SELECT DISTINCT tgname::text FROM pg_trigger WHERE tgrelid IN (
                SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid))
              AND NOT tgisinternal AND tgtype & 16 > 0 AND tgenabled <> 'D' AND NOT starts_with(tgname, 'zzz_scidex_')
@@ -115,12 +122,6 @@ class Adopted:
         return sql.Identifier(self.schema, table)
 
 
-def _value(connection: Connection[Any], query: LiteralString, params: Sequence[Any] = ()) -> Any:
-    row = connection.execute(query, params).fetchone()
-    assert row is not None
-    return row[0]
-
-
 def find_schemas(connection: Connection[Any]) -> list[str]:
     """Schemas that have one of the tables, that of the search path first."""
     return [name for (name,) in connection.execute(_SCHEMAS, [[USAGE, PROPOSALS]])]
@@ -128,8 +129,7 @@ def find_schemas(connection: Connection[Any]) -> list[str]:
 
 def is_our_own(connection: Connection[Any], schema: str) -> bool:
     """Whether the schema was made by our migrations."""
-    query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = 'scidex_migration'"
-    return bool(_value(connection, query, [schema]))
+    return connection.execute(_OWN, [schema]).fetchone() is not None
 
 
 def find(adopted: Adopted) -> Found:
@@ -139,13 +139,13 @@ def find(adopted: Adopted) -> Found:
     for table, *facts in connection.execute(_COLUMNS, [adopted.schema, names]):
         columns[table][facts[0]] = _column(*facts)
     tables, always = {}, False
-    for name, oid, kind, owned, listeners, unsilenced, published in connection.execute(
+    for name, oid, kind, owned, readable, listeners, unsilenced, published in connection.execute(
         _TABLES, [adopted.schema, names]
     ):
         adopted.oids[name] = oid
         always = always or unsilenced
-        table = Table(name, kind, owned, 0, columns[name], {}, tuple(listeners), tuple(published))
-        tables[name] = _counted(adopted, table) if kind == "a table" else table
+        table = Table(name, kind, owned, 0, columns[name], {}, tuple(listeners), tuple(published), readable)
+        tables[name] = _counted(adopted, table) if kind == "a table" and readable else table
     user, may_create, may_silence = connection.execute(_RIGHTS, [adopted.schema]).fetchone() or ("", False, False)
     version = connection.info.server_version
     return Found(adopted.schema, version, user, may_create, may_silence and not always, tables)
@@ -179,7 +179,7 @@ def _counted(adopted: Adopted, table: Table) -> Table:
         name: Nulls(found[3 * place], found[3 * place + 1] or 0, found[3 * place + 2] or 0)
         for place, (name, _) in enumerate(asked)
     }
-    return Table(table.name, table.kind, table.owned, rows, table.columns, nulls, table.listeners, table.publications)
+    return replace(table, rows=rows, nulls=nulls)
 
 
 def _counts(column: Column | None, made: Expression | None) -> sql.Composed:

@@ -88,6 +88,7 @@ class Table:
     listeners: tuple[str, ...] = ()
     """Its own triggers that an UPDATE of ours would fire."""
     publications: tuple[str, ...] = ()
+    readable: bool = True
 
 
 @dataclass(frozen=True)

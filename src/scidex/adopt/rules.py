@@ -127,16 +127,18 @@ def plan(found: Found, if_null: Mapping[str, str]) -> Plan:
     for mirror in MIRRORS:
         if mirror.table in found.tables:
             table = found.tables[mirror.table]
-            _require_table(table)
+            _require_table(found, table)
             steps += _mirror_steps(found, table, mirror, if_null.get(mirror.column))
     steps += _budget_steps(found)
     _require_rights(found, steps)
     return Plan(tuple(steps), tuple(_notes(found, steps)))
 
 
-def _require_table(table: Table) -> None:
+def _require_table(found: Found, table: Table) -> None:
     if table.kind != "a table":
         raise TableUnsuitable(table=table.name, what=table.kind)
+    if not table.readable:
+        raise AdoptForbidden(user=found.user, reason=f"it may not read {table.name}")
 
 
 def _mirror_steps(found: Found, table: Table, mirror: Mirror, given: str | None) -> Iterator[Step]:
@@ -208,7 +210,7 @@ def _budget_steps(found: Found) -> Iterator[Step]:
     if table is None:
         yield MakeBudgets()
         return
-    _require_table(table)
+    _require_table(found, table)
     for name, kind in BUDGET_COLUMNS.items():
         column = table.columns.get(name)
         if column is None and name in BUDGET_KEY:

@@ -88,9 +88,14 @@ def take_turn(connection: Connection[Any]) -> int | None:
     return int(holder[0]) if holder else 0
 
 
-def settle_in(connection: Connection[Any], schema: str) -> None:
-    """Look names up in PostgreSQL's own schema before any other, and fail rather than see only part of the rows."""
+def settle_in(connection: Connection[Any], schema: str, patience_s: float) -> None:
+    """Look names up in PostgreSQL's own schema before any other, and fail rather than see only part of the rows.
+
+    A scan may take as long as it takes, and waits for a lock, which keeps nobody else waiting, as long as it is told.
+    """
     connection.execute("SET row_security = off")
+    connection.execute("SET statement_timeout = 0")
+    connection.execute(sql.SQL("SET lock_timeout = {}").format(max(LOCK_MS, round(patience_s * 1000))))
     path = sql.SQL("SET search_path = pg_catalog, {}").format(sql.Identifier(schema))
     connection.execute(path)
 
@@ -143,7 +148,7 @@ def _briefly(connection: Connection[Any], statement_ms: int) -> Iterator[None]:
 def _addition(step: Step) -> sql.Composable | None:
     """A part of ALTER TABLE; none of them reads or writes a row."""
     if isinstance(step, AddBudgetColumn):
-        return sql.SQL("ADD COLUMN {} {}").format(sql.Identifier(step.column), sql.SQL(step.type))
+        return sql.SQL("ADD COLUMN IF NOT EXISTS {} {}").format(sql.Identifier(step.column), sql.SQL(step.type))
     if not isinstance(step, AddColumn):
         return None
     made = rendered(step.expression)
@@ -153,7 +158,7 @@ def _addition(step: Step) -> sql.Composable | None:
         "plain": sql.SQL(""),
     }[step.how]
     kind = sql.SQL(step.expression.type)
-    return sql.SQL("ADD COLUMN {} {} {}").format(sql.Identifier(step.column), kind, how)
+    return sql.SQL("ADD COLUMN IF NOT EXISTS {} {} {}").format(sql.Identifier(step.column), kind, how)
 
 
 def _keep(adopted: Adopted, step: KeepColumn) -> None:
