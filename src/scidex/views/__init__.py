@@ -4,7 +4,7 @@ Amounts leave as numbers of whole units (12.5 tokens), prices as numbers between
 exact, because no balance exceeds what a double carries to its last part.
 """
 
-from scidex.views import policies, proposals, settlement
+from scidex.views import policies, proposals, reviews, settlement
 from scidex.views.asks import (
     Amount,
     Ask,
@@ -286,7 +286,7 @@ __all__ = [
     "order_receipt", "output_view", "page", "payment_view", "place_of", "placed_receipt", "plan_key", "plan_receipt",
     "policies", "portfolio_view", "position_view", "prices_of", "proposals", "quality_of", "quote_view", "rank_view",
     "recorded_done", "refused", "reservation_done", "reservation_view", "reserved_receipt", "resting_view",
-    "retracted_done", "settled_receipt", "settlement", "signal_view", "spending_receipt", "tokens", "trade_view",
+    "retracted_done", "reviews", "settled_receipt", "settlement", "signal_view", "spending_receipt", "tokens", "trade_view",
     "usage_hour_view", "usage_place", "usage_total_view", "usage_view", "verified_done", "without_reading", "work_done",
     "work_view",
 ]

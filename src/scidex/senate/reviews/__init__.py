@@ -3,6 +3,7 @@
 from scidex.senate.reviews.actions import (
     Reviewed,
     check_reviews,
+    decisions_of,
     due_reviews,
     enact_review,
     preview_review,
@@ -23,6 +24,7 @@ from scidex.senate.reviews.model import (
     UnknownReview,
 )
 from scidex.senate.reviews.planning import BINDINGS
+from scidex.senate.reviews.rules import explain, explain_unit
 from scidex.senate.reviews.store import (
     find_decisions,
     find_decisions_on,
@@ -48,8 +50,11 @@ __all__ = [
     "UnitReview",
     "UnknownReview",
     "check_reviews",
+    "decisions_of",
     "due_reviews",
     "enact_review",
+    "explain",
+    "explain_unit",
     "find_decisions",
     "find_decisions_on",
     "find_last_decision",

@@ -13,9 +13,9 @@ from scidex.core.names import check_name
 from scidex.policy import HOUSE, Policy, current
 from scidex.senate.reviews import rules
 from scidex.senate.reviews.effects import effects_of
-from scidex.senate.reviews.evidence import Gathered, fingerprint, lines_of, problems, render, units_of
+from scidex.senate.reviews.evidence import Gathered, decisions, fingerprint, lines_of, problems, render, units_of
 from scidex.senate.reviews.gathering import Row, gather, reviewed_units, seed_of
-from scidex.senate.reviews.model import REVIEWS, EnactReview, Review, ReviewEnacted, ReviewKey
+from scidex.senate.reviews.model import REVIEWS, Decision, EnactReview, Review, ReviewEnacted, ReviewKey
 from scidex.senate.reviews.planning import Plan, plan_review
 from scidex.senate.reviews.store import (
     GRANTED_UNITS,
@@ -75,6 +75,12 @@ def preview_review(tx: Tx, *, pool: str, cycle: str, sort: str = "weekly", seed:
         plan.propensity, fingerprint(text),
     )  # fmt: skip
     return Reviewed(given, plan, command, rows)
+
+
+def decisions_of(reviewed: Reviewed, *, limit: int = 100) -> list[Decision]:
+    """The budgets that a review would change, in the order of type and id, as many as asked for."""
+    moved = (reviewed.plan.new != reviewed.given.inputs.old).any(axis=0)
+    return decisions(reviewed.given, reviewed.plan, moved.nonzero()[0][:limit].tolist())
 
 
 def enact_review(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scidex.policy import Policy
-from scidex.senate.reviews.model import EnactReview, Line, Review, UnitReview
+from scidex.senate.reviews.model import Decision, EnactReview, Line, Review, UnitReview
 from scidex.senate.reviews.planning import ONE, UNKNOWN, Flags, Inputs, Ints, Plan, plan_review
 
 NULL = "\\N"
@@ -220,3 +220,35 @@ def problems(command: EnactReview, review: Review, text: str, policy: Policy) ->
     told = {line[:2]: (line.old, line.new) for line in command.lines if line.old != line.new}
     if told != changed(given, plan):
         yield "the changes that it made are not those of its decisions"
+
+
+def decisions(given: Gathered | Known, plan: Plan, rows: Iterable[int], number: int = 0) -> list[Decision]:
+    """The decisions on these artifacts, as the rows have them."""
+    known = given.inputs
+
+    def fraction(value: int) -> int | None:
+        return None if value == UNKNOWN else value
+
+    found = []
+    for row in rows:
+        arrays = [
+            tuple(column[:, row].tolist())
+            for column in (known.old, known.held, known.spent, given.spent_total, known.direction, known.moved_at)
+        ]
+        outcome = [
+            tuple(column[:, row].tolist()) for column in (plan.target, plan.least, plan.most, plan.new, plan.binding)
+        ]
+        numbers = [
+            int(column[row])
+            for column in (known.score, known.market_weight, known.weight_before, known.capital, known.credit,
+                           given.edges, given.tokens, known.low, known.strong, known.low_reviews)
+        ]  # fmt: skip
+        flags = [bool(column[row]) for column in (plan.eligible, plan.drawn, plan.capped, plan.cut)]
+        found.append(
+            Decision._make((
+                number, row, *given.entities[row], *map(fraction, numbers[:3]), *numbers[3:7],
+                *map(fraction, numbers[7:9]), numbers[9], *arrays, int(plan.merit[row]), int(plan.market[row]), *flags,
+                int(plan.low_reviews[row]), int(plan.boost[row]), *outcome,
+            ))
+        )  # fmt: skip
+    return found

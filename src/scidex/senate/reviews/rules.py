@@ -5,6 +5,7 @@ from __future__ import annotations
 from scidex.actors import require_role
 from scidex.core.machine import State
 from scidex.core.names import check_name
+from scidex.core.units import UNITS, format_amount
 from scidex.exchange.resource_allocator import budget_account, pool_account, spent_account
 from scidex.ledger import ACCOUNTS, balance_of, move, open_account
 from scidex.policy import Context
@@ -13,6 +14,7 @@ from scidex.senate.reviews.model import (
     REVIEWS,
     SORTS,
     CycleReviewed,
+    Decision,
     EnactReview,
     Line,
     Review,
@@ -20,6 +22,7 @@ from scidex.senate.reviews.model import (
     ReviewKey,
     ReviewSortInvalid,
 )
+from scidex.senate.reviews.planning import DWELL, HELD, ONE, SAME, SCARCE, STEP, TARGET
 
 
 def enact(state: State, command: EnactReview, context: Context) -> ReviewEnacted:
@@ -124,3 +127,56 @@ def _note(state: State, context: Context, command: EnactReview, units: list[str]
             noticed_at=None if raised else before.noticed_at,
         ),
     )
+
+
+_WHY = {
+    TARGET: "at its target",
+    STEP: "on its way: one review changes no more",
+    HELD: "the rest is reserved for work under way",
+    DWELL: "as it was: a review changed it the other way not long ago",
+    SCARCE: "the pool has no more: all rises shrink in proportion",
+    SAME: "as it was",
+}
+
+
+def explain(decision: Decision, propensity: int) -> str:
+    """Why an artifact's claims are what they are, in words; `propensity` (10^-6) is that of its review's draw."""
+    said = []
+    if decision.score is None:
+        said.append("its allocation score is unknown, so it has no base budget")
+    elif not decision.eligible:
+        said.append(f"its allocation score {_number(decision.score)} is below the threshold, so it has no base budget")
+    else:
+        weight = "unknown" if decision.market_weight is None else _number(decision.market_weight)
+        said.append(
+            f"score {_number(decision.score)} and market weight {weight} claim {_number(decision.merit)} tokens"
+        )
+    if decision.credit:
+        said.append(f"{_number(decision.credit)} of them for what it gave back")
+    said.append(f"committed capital claims {_number(decision.market)} tokens")
+    drawn = "drawn" if decision.drawn else "not drawn"
+    said.append(f"{drawn} by lot at a chance of {_number(propensity)}")
+    if decision.low is not None and (decision.capped or decision.cut):
+        what = "cut" if decision.cut else "capped"
+        said.append(f"{what}, as its return is low with probability {_number(decision.low)}")
+    if decision.boost:
+        said.append(f"counts {_number(decision.boost)} more in scarcity for a strong return or a market's gain")
+    return "; ".join(said)
+
+
+def explain_unit(unit: str, old: int, new: int, target: int, binding: int) -> str:
+    """Why a budget is what it is in one unit, in words.
+
+    >>> explain_unit("llm_standard", 0, 500, 2000, STEP)
+    'from 0 to 500 llm_standard of a target of 2000: on its way: one review changes no more'
+    """
+    parts = UNITS[unit]
+    before, after, wanted = (format_amount(amount, parts) for amount in (old, new, target))
+    why = _WHY[binding]
+    if new == old:
+        return f"{before} {unit} of a target of {wanted}: {why}"
+    return f"from {before} to {after} {unit} of a target of {wanted}: {why}"
+
+
+def _number(parts: int) -> str:
+    return f"{parts / ONE:.6f}".rstrip("0").rstrip(".")

@@ -40,6 +40,7 @@ TOPICS = {
     "bounties": Topic("bounties", "Tokens in escrow for progress on an artifact."),
     "earnings": Topic("earnings", "What verified output was rewarded with: record, verify, retract."),
     "budgets": Topic("budgets", "What capital claims, and how a pool is shared."),
+    "reviews": Topic("reviews", "Every budget of a pool against scores, capital and returns: preview, enact, why."),
     "limits": Topic("reservations", "Caps that all must hold: of the fleet, an actor, a provider, an artifact."),
     "reserve": Topic("reservations", "Set resources of an artifact's budget aside: all of it, or nothing.", True),
     "settle": Topic(

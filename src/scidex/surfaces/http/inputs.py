@@ -65,6 +65,10 @@ class Caller(Reader):
         key = self._key_with(body)
         return _answer(self.economy.run(lambda tx: work(tx, key), actor=self.actor))
 
+    def hold(self, work: Callable[[Economy, str | None], Done], body: Body | None) -> Response:
+        """The same for what opens a transaction of its own kind."""
+        return _answer(work(self.economy, self._key_with(body)))
+
     async def ask(self, ask: Ask) -> Response:
         """The same for what is asked for often: carried out together with whatever else is asked for now."""
         key = self._key_with(ask)
