@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from bench import allocation, intake, memory, rules, web, yardsticks
+from bench import allocation, intake, memory, reviews, rules, web, yardsticks
 from bench.fleet import Job
 from bench.loads import Place
 from bench.measure import ACTORS, Bench, Best, Figure, Measure, quantile, rate
@@ -161,6 +161,12 @@ YARDSTICKS: dict[str, Measure] = {
             Figure("index scan", "rows/s", note=f"{yardsticks.ROWS:,} rows in the order of the key, read by us"),
             lambda bench: bench.bare,
         ),
+        _simple(
+            reviews.UPDATE,
+            lambda bench: reviews.plain_update(bench.reviewed),
+            Figure(reviews.UPDATE, "rows/s", note="one statement, every row"),
+            lambda bench: bench.reviewed,
+        ),
         Measure(
             web.BARE,
             web.bare,
@@ -246,6 +252,16 @@ MEASURES: tuple[Measure, ...] = (
         {"rate": Figure("usage taken in", "rows/s", "rate", at_least(0.5), "one process")},
         yardstick=COPY,
         prepare=intake.ready,
+    ),
+    Measure(
+        reviews.NAME,
+        lambda bench: reviews.reviewed(bench.reviewed),
+        {
+            "rate": Figure(reviews.NAME, "rows/s", "rate", at_least(1 / 3), "inputs read to commit, one transaction"),
+            "changed": Figure("of them changed", "share"),
+        },
+        yardstick=reviews.UPDATE,
+        prepare=lambda bench: bench.reviewed,
     ),
     Measure(
         "accounts in pages of 1,000",

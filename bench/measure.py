@@ -12,6 +12,7 @@ from bench.budgets import fill_budgets
 from bench.fleet import Done, Fleet, Job
 from bench.loads import Place
 from bench.report import Target
+from bench.reviews import fill_reviewed
 from bench.server import Server
 from bench.worlds import MARKETS, fill
 
@@ -60,6 +61,11 @@ class Bench:
     def country(self) -> str:
         """A million accounts."""
         return fill(self.server, "country", actors=1_000_000)
+
+    @cached_property
+    def reviewed(self) -> str:
+        """Artifacts with scores, and a pool that is reviewed: a million."""
+        return fill_reviewed(self.server, "reviewed")
 
     @cached_property
     def tpcb(self) -> None:

@@ -36,7 +36,7 @@ def enact(state: State, command: EnactReview, context: Context) -> ReviewEnacted
     check_sort(command.sort)
     require_role(state, context, "operator")
     refuse_repeated(state.get(REVIEWS, key))
-    # Over PostgreSQL the action writes what follows set-based, in the same transaction (decision 24); the audit, which
+    # Over PostgreSQL the action writes what follows set-based, in the same transaction (decision 26); the audit, which
     # has the whole world, carries it out line by line here and compares.
     if state.complete:
         _carry_out(state, command, context)
