@@ -30,7 +30,8 @@ def fill_reviewed(server: Server, database: str) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO entity (entity_type, entity_id, title, proposer, registered_at)"
-            " SELECT 'gap', 'gap-' || lpad(n::text, 7, '0'), 'A gap', 'operator', now() FROM generate_series(1, %s) AS n",
+            " SELECT 'gap', 'gap-' || lpad(n::text, 7, '0'), 'A gap', 'operator', now()"
+            " FROM generate_series(1, %s) AS n",
             [ARTIFACTS],
         )
         connection.execute(
