@@ -11,8 +11,8 @@ from scidex import ledger
 from scidex.actors import UnknownActor, register_actor
 from scidex.core.units import AmountNotPositive
 from scidex.entities import EntityKey, UnknownEntity
-from scidex.exchange import bounties
-from scidex.ledger import DurationInvalid
+from scidex.exchange import bounties, markets
+from scidex.ledger import DurationInvalid, wallet_of
 from scidex.policy import Policy
 
 POLICY = Policy()
@@ -249,3 +249,43 @@ def test_the_database_too_lets_each_step_happen_once(board, sort):
     board.tx.execute(insert, [name, sort])
     with pytest.raises(psycopg.errors.UniqueViolation):
         board.tx.execute(insert, [name, sort])
+
+
+@pytest.mark.parametrize("interest", ["a position", "a resting order", "its maker"])
+def test_a_reviewer_judges_no_bounty_on_what_he_has_bet_on(board, interest):
+    bounty = board.offer()
+    work = board.worked(bounty)
+    register_actor(board.as_actor("operator"), name="rita", sort="person", roles=["reviewer", "resolver"])
+    register_actor(board.tx, name="maker")
+    for name in ("rita", "maker"):
+        ledger.issue(board.tx, account=wallet_of(name), amount=1000 * T, reason="x")
+    maker = "rita" if interest == "its maker" else "maker"
+    markets.open_market(board.as_actor(maker), market="m", artifact=GAP, question="?", liquidity=100 * T)
+    if interest == "a position":
+        markets.place_order(board.as_actor("rita"), market="m", outcome="yes", spend=T)
+    if interest == "a resting order":
+        terms = {"shares": T, "limit_price": 10**12 // 5}
+        markets.place_limit_order(board.as_actor("rita"), market="m", outcome="yes", **terms)
+    for judge in (board.award, board.decline):
+        with pytest.raises(bounties.StakeInMarket, match=f"{interest} in m"):
+            judge(bounty, work, actor="rita")
+    if interest == "a resting order":
+        (order,) = markets.find_orders(board.tx, owner="rita")
+        markets.cancel_order(board.as_actor("rita"), market="m", order=order.order)
+    elif interest == "a position":
+        shares = markets.find_position(board.tx, markets.find_market(board.tx, "m"), "rita").shares[0]
+        markets.place_order(board.as_actor("rita"), market="m", outcome="yes", side="sell", shares=shares)
+    else:
+        register_actor(board.as_actor("operator"), name="judge", roles=["resolver"])
+        markets.void_market(board.as_actor("judge"), market="m")
+    assert board.award(bounty, work, actor="rita").awarded == 30 * T
+
+
+def test_a_poster_may_judge_whatever_he_holds(board):
+    bounty = board.offer()
+    work = board.worked(bounty)
+    register_actor(board.as_actor("operator"), name="maker")
+    ledger.issue(board.tx, account=wallet_of("maker"), amount=1000 * T, reason="x")
+    markets.open_market(board.as_actor("maker"), market="m", artifact=GAP, question="?", liquidity=100 * T)
+    markets.place_order(board.as_actor("alice"), market="m", outcome="yes", spend=T)
+    assert board.award(bounty, work, actor="alice").awarded == 30 * T

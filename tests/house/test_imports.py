@@ -13,9 +13,9 @@ from tests.house.source import ROOT, SRC, Tree
 
 PLANTED = {
     "ledger/rules.py": ("from scidex.exchange import markets", "scidex.ledger.rules -> scidex.exchange.markets"),
-    "exchange/bounties/rules.py": (
+    "exchange/earnings/rules.py": (
         "from scidex.exchange.markets import lmsr",
-        "scidex.exchange.bounties.rules -> scidex.exchange.markets.lmsr",
+        "scidex.exchange.earnings.rules -> scidex.exchange.markets.lmsr",
     ),
     "surfaces/cli/__init__.py": ("import scidex.surfaces.http", "scidex.surfaces.cli -> scidex.surfaces.http"),
     "core/names.py": ("from scidex.policy import Policy", "scidex.core.names -> scidex.policy"),

@@ -39,6 +39,7 @@ from scidex.exchange.bounties.model import (
     spent_of,
 )
 from scidex.exchange.bounties.store import drawable_artifacts, due_bounties
+from scidex.exchange.markets import interests
 from scidex.ledger import ACCOUNTS, AccountKey, wallet_of
 from scidex.policy import current
 
@@ -106,8 +107,14 @@ def _asking(command: Any, actor: str, state: State) -> tuple[Look, ...]:
     return (Look(actor),)
 
 
+def _subject(command: Any, state: State) -> EntityKey | None:
+    bounty = state.get(BOUNTIES, command.bounty)
+    return None if bounty is None else bounty.artifact
+
+
 _DRAWING: dict[Any, Any] = {BOARDS: _board, BOUNTIES: _bounties, PAYMENTS: _nothing}
 _WORKING: dict[Any, Any] = {BOUNTIES: _named, FUNDINGS: _of_it, SUBMISSIONS: _of_it, ACTORS: _asking}
+_JUDGING: dict[Any, Any] = {**interests(_subject), SUBMISSIONS: _of_it}
 _ENDING: dict[Any, Any] = {LISTINGS: _named, **_DRAWING, FUNDINGS: _of_it, ACCOUNTS: _funders, ACTORS: _asking}
 
 OFFER = declare(
@@ -151,10 +158,10 @@ AWARD = declare(
         AwardBounty,
         WorkReceipt,
         work.award,
-        {**_ENDING, SUBMISSIONS: _of_it, ACCOUNTS: _winners},
+        {**_ENDING, **_JUDGING, ACCOUNTS: _winners},
     )
 )
-DECLINE = declare(Kind("bounty.decline", DeclineWork, WorkReceipt, work.decline, _WORKING))
+DECLINE = declare(Kind("bounty.decline", DeclineWork, WorkReceipt, work.decline, {**_WORKING, **_JUDGING}))
 REFUND = declare(Kind("bounty.refund", RefundBounty, BountyReceipt, rules.refund, _ENDING))
 EXPIRE = declare(Kind("bounty.expire", ExpireBounty, BountyReceipt, rules.expire, _ENDING))
 DRAW = declare(
@@ -218,7 +225,8 @@ def award_bounty(
     """Pay for submitted work, in token parts, or all that remains; for the poster, or a reviewer without a stake.
 
     Refuses: AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownBounty, UnknownWork, BountyEnded, BountyPast,
-    OwnAward, NotTheJudge, StakeInBounty, WorkJudged, BountyEmpty, AwardAboveRest, BalanceTooLarge, KeyReused.
+    OwnAward, NotTheJudge, StakeInBounty, StakeInMarket, WorkJudged, BountyEmpty, AwardAboveRest, BalanceTooLarge,
+    KeyReused.
     """
     return perform_one(tx, Request(AwardBounty(bounty, output, amount), tx.actor, key))
 
@@ -229,7 +237,7 @@ def decline_work(
     """Judge submitted work not to be what was asked for.
 
     Refuses: NameInvalid, UnknownBounty, UnknownWork, BountyEnded, BountyPast, OwnAward, NotTheJudge, StakeInBounty,
-    WorkJudged, KeyReused.
+    StakeInMarket, WorkJudged, KeyReused.
     """
     return perform_one(tx, Request(DeclineWork(bounty, output, reason), tx.actor, key))
 

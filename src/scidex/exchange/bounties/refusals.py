@@ -29,6 +29,11 @@ class StakeInBounty(Forbidden):
     """{actor} has a stake in the bounty {bounty} ({stake}); leave it to somebody who has none."""
 
 
+class StakeInMarket(Forbidden):
+    """{actor} has {what} in {market}, the market on what the bounty {bounty} is for; leave it to
+    somebody who has none."""
+
+
 class UnknownBounty(Missing):
     """There is no bounty {bounty!r}; `scidex bounties list` shows those that there are."""
 

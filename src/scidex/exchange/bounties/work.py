@@ -40,6 +40,7 @@ from scidex.exchange.bounties.refusals import (
     NotYourWork,
     OwnAward,
     StakeInBounty,
+    StakeInMarket,
     SubmittedBefore,
     TooManySubmissions,
     UnknownWork,
@@ -54,6 +55,7 @@ from scidex.exchange.bounties.rules import (
     require_time,
     stake_as_worker,
 )
+from scidex.exchange.markets import interest_in
 from scidex.ledger import move, wallet_of
 from scidex.policy import Context
 
@@ -135,9 +137,10 @@ def submit(state: State, command: SubmitWork, context: Context) -> WorkReceipt:
 def award(state: State, command: AwardBounty, context: Context) -> WorkReceipt:
     """Pay for submitted work, once, out of what remains; the bounty goes on with the rest, or ends.
 
-    The poster may, or a reviewer who has no stake in the bounty; nobody for work of their own.
+    The poster may, or a reviewer who has no stake in the bounty or in the market on its artifact; nobody for work of
+    their own.
     Refuses: AmountNotNumber, AmountNotPositive, AmountTooLarge, UnknownBounty, UnknownWork, BountyEnded, BountyPast,
-    OwnAward, NotTheJudge, StakeInBounty, WorkJudged, BountyEmpty, AwardAboveRest, BalanceTooLarge.
+    OwnAward, NotTheJudge, StakeInBounty, StakeInMarket, WorkJudged, BountyEmpty, AwardAboveRest, BalanceTooLarge.
     """
     if command.amount is not None:
         check_amount(command.amount)
@@ -164,7 +167,7 @@ def decline(state: State, command: DeclineWork, context: Context) -> WorkReceipt
     """Judge submitted work not to be what was asked for.
 
     Refuses: NameInvalid, UnknownBounty, UnknownWork, BountyEnded, BountyPast, OwnAward, NotTheJudge, StakeInBounty,
-    WorkJudged.
+    StakeInMarket, WorkJudged.
     """
     check_name(command.reason, "reason", longest=1000)
     bounty, work = _to_judge(state, context, command)
@@ -189,6 +192,9 @@ def _to_judge(state: State, context: Context, command: AwardBounty | DeclineWork
         stake = "its funder" if context.actor in fundings_of(state, bounty) else None
         if stake := stake or stake_as_worker(state, bounty, context.actor):
             raise StakeInBounty(actor=context.actor, bounty=bounty.bounty, stake=stake)
+        if interest := interest_in(state, bounty.artifact, context.actor):
+            market, what = interest
+            raise StakeInMarket(actor=context.actor, bounty=bounty.bounty, market=market, what=what)
     require_open(state, command.bounty)
     require_time(bounty, bounty.due_at, context)
     if work.state != WAITING:

@@ -8,6 +8,7 @@ from scidex.exchange.markets.actions import (
     close_market,
     expire_due_orders,
     in_utc,
+    interests,
     open_market,
     place_limit_order,
     place_order,
@@ -80,7 +81,7 @@ from scidex.exchange.markets.refusals import (
     UnknownOrder,
     UnknownOutcome,
 )
-from scidex.exchange.markets.resting import bound_shares, open_orders, require_market, require_open
+from scidex.exchange.markets.resting import bound_shares, interest_in, open_orders, require_market, require_open
 from scidex.exchange.markets.rules import (
     check_liquidity,
     end_of_trading,
@@ -190,6 +191,8 @@ __all__ = [
     "find_positions",
     "find_trades",
     "in_utc",
+    "interest_in",
+    "interests",
     "liquidity_for",
     "lmsr",
     "market_on",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -134,6 +134,23 @@ SETTLING: dict[Any, Any] = {
 """What every command touches that pays a market out; a void also touches its trades."""
 _TRADING: dict[Any, Any] = {MARKETS: _market, ORDERS: _book, POSITIONS: _positions_to_trade}
 _ENDING: dict[Any, Any] = {MARKETS: _market, ORDERS: _order_key, ACCOUNTS: _accounts_of_order}
+
+
+def interests(artifact_of: Callable[[Any, State], EntityKey | None]) -> dict[Any, Any]:
+    """What a command touches whose rule asks for the actor's interest in the market on an artifact (`interest_in`)."""
+
+    def listed(command: Any, state: State) -> list[str]:
+        artifact = artifact_of(command, state)
+        found = None if artifact is None else state.get(LISTINGS, artifact)
+        return [] if found is None else [found]
+
+    return {
+        LISTINGS: lambda command, actor, state: [Look(each) for each in (artifact_of(command, state),) if each],
+        MARKETS: lambda command, actor, state: map(Look, listed(command, state)),
+        ORDERS: lambda command, actor, state: map(Whole, listed(command, state)),
+        POSITIONS: lambda command, actor, state: [PositionKey(each, actor) for each in listed(command, state)],
+    }
+
 
 OPEN = declare(
     Kind(

@@ -6,8 +6,19 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from scidex.core.machine import State
+from scidex.entities import EntityKey
 from scidex.exchange.markets import lmsr
-from scidex.exchange.markets.model import MARKETS, ORDERS, Market, OrderKey, RestingOrder, escrow_of
+from scidex.exchange.markets.model import (
+    LISTINGS,
+    MARKETS,
+    ORDERS,
+    POSITIONS,
+    Market,
+    OrderKey,
+    PositionKey,
+    RestingOrder,
+    escrow_of,
+)
 from scidex.exchange.markets.refusals import MarketClosed, MarketSettled, UnknownMarket
 from scidex.ledger import move, wallet_of
 from scidex.policy import Context
@@ -40,6 +51,21 @@ def bound_shares(market: Market, orders: Iterable[RestingOrder], owner: str) -> 
         if order.owner == owner and order.side == "sell":
             bound[market.outcomes.index(order.outcome)] += order.shares
     return tuple(bound)
+
+
+def interest_in(state: State, artifact: EntityKey, actor: str) -> tuple[str, str] | None:
+    """The market on an artifact that is not settled yet, and what of an actor's depends on how it ends; None if nothing
+    does. What the actor has in it must be loaded (`interests`)."""
+    name = state.get(LISTINGS, artifact)
+    market = None if name is None else state.get(MARKETS, name)
+    if market is None or market.state not in ("open", "closed"):
+        return None
+    position = state.get(POSITIONS, PositionKey(market.market, actor))
+    if position is not None and any(position.shares):
+        return market.market, "a position"
+    if market.resting and any(order.owner == actor for order in open_orders(state, market.market)):
+        return market.market, "a resting order"
+    return (market.market, "its maker") if market.funder == f"actor:{actor}" else None
 
 
 def escrow_for(shares: int, limit_price: int) -> int:
