@@ -208,13 +208,13 @@ def test_a_sample_is_by_chance_the_same_for_a_seed_and_of_what_nobody_has_judged
 
 
 def test_other_gains_count_once_and_are_taken_back(shelf):
-    gains = [NewGain("paper", "doi:10.1/X"), NewGain("hypothesis", "tau v2"), NewGain("quality", "tau v2", -250)]
+    gains = [NewGain("paper", "doi:10.1/X"), NewGain("hypothesis", "tau v2"), NewGain("quality", "tau v2", 250)]
     told = shelf.submit("alice", gains=gains, work="w")
     assert [line.outcome for line in told.gains] == ["first"] * 3
     again = shelf.submit("bob", on=IDEA, gains=[NewGain("paper", "DOI:10.1/x")])
     assert again.gains == (knowledge.GainLine("paper", "doi:10.1/x", "repeats"),)
     stands = knowledge.find_knowledge(shelf.tx, GAP)
-    assert (stands.papers, stands.hypotheses, stands.quality) == (1, 1, -250)
+    assert (stands.papers, stands.hypotheses, stands.quality) == (1, 1, 250)
     with pytest.raises(knowledge.NotYourGain):
         knowledge.retract_gain(shelf.as_actor("bob"), kind="paper", reference="doi:10.1/x", reason="r")
     knowledge.retract_gain(shelf.as_actor("bot"), kind="paper", reference="DOI:10.1/X", reason="r")
@@ -226,7 +226,7 @@ def test_other_gains_count_once_and_are_taken_back(shelf):
     assert shelf.submit("bob", on=IDEA, gains=gains[:1]).gains[0].outcome == "retracted"
     stands = knowledge.find_knowledge(shelf.tx, GAP)
     assert (stands.papers, stands.hypotheses, stands.quality) == (0, 1, 0)
-    assert {each.said: each.amount for each in knowledge.find_gains_of(shelf.tx, GAP)}["tau v2"] in (1, -250)
+    assert {each.said: each.amount for each in knowledge.find_gains_of(shelf.tx, GAP)}["tau v2"] in (1, 250)
 
 
 def test_work_items_have_what_was_gained_with_them(shelf):
@@ -264,6 +264,7 @@ def test_work_items_have_what_was_gained_with_them(shelf):
         ({"gains": [NewGain("paper", "x", 2)]}, "gain_amount_invalid"),
         ({"gains": [NewGain("quality", "x", 0)]}, "gain_amount_invalid"),
         ({"gains": [NewGain("quality", "x", 1001)]}, "gain_amount_invalid"),
+        ({"gains": [NewGain("quality", "x", -1)]}, "gain_amount_invalid"),
         ({"gains": [NewGain("paper", "")]}, "name_invalid"),
     ],
 )

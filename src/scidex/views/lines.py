@@ -23,6 +23,7 @@ from scidex.views.dealings import (
     SubmitTerms,
     VerifyBody,
 )
+from scidex.views.learning import LearnBody
 from scidex.views.spending import ExtendTerms, ReleaseTerms, ReserveBody, SettleTerms, UsageBody, UsedBody
 from scidex.views.words import explained
 
@@ -135,6 +136,18 @@ class ExtendLine(ExtendTerms, Line):
     model_config = example(do="extend", reservation="r17", seconds=600)
 
     do: Literal["extend"]
+
+
+class LearnLine(LearnBody, Line):
+    """Put down what work on an artifact has brought: edges, and other gains."""
+
+    model_config = example(
+        do="learn",
+        **_HYPOTHESIS,
+        edges=[{"subject": "tau", "predicate": "spreads along", "object": "synapses", "source": "PMID:22365544"}],
+    )
+
+    do: Literal["learn"]
 
 
 class ChargeLine(UsageBody, Line):
@@ -256,7 +269,8 @@ LINES: TypeAdapter[Any] = TypeAdapter(
         | AwardLine
         | RecordLine
         | VerifyLine
-        | RetractLine,
+        | RetractLine
+        | LearnLine,
         Field(discriminator="do"),
     ]
 )

@@ -110,7 +110,7 @@ class GainKey(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """A gain besides edges and what it is put down to; `amount` is 1, of quality thousandths that it rose or fell."""
+    """A gain besides edges and what it is put down to; `amount` is 1, of quality the thousandths that it rose."""
 
     kind: str
     reference: str

@@ -251,8 +251,8 @@ def _checked_gain(given: NewGain) -> NewGain:
     check_name(reference, "reference", longest=LONGEST)
     amount = given.amount
     if given.kind == "quality":
-        if type(amount) is not int or not -CONFIDENCE_ONE <= amount <= CONFIDENCE_ONE or amount == 0:
-            right = "from -1 to 1, at most three decimals, not 0"
+        if type(amount) is not int or not 0 < amount <= CONFIDENCE_ONE:
+            right = "above 0, at most 1, with at most three decimals"
             raise GainAmountInvalid(kind=given.kind, given=brief(amount), right=right)
     elif amount != 1:
         raise GainAmountInvalid(kind=given.kind, given=brief(amount), right="always 1")

@@ -39,12 +39,15 @@ def find_roi_ranking(tx: Tx, *, entity_type: str | None = None, offset: int = 0,
     gains = find_gains(tx)
     spend = gains.tokens_spent.astype(float)
     rates = rules.shrunk(gains.edges, spend, rules.prior_of_each(gains.entity_types, gains.edges, spend))
-    ranked = [
-        (-rate, EntityKey(sort, name))
-        for rate, sort, name in zip(rates.tolist(), gains.entity_types, gains.entity_ids, strict=True)
-        if rate == rate and entity_type in (None, sort)
-    ]
-    return _roi_of(tx, [key for _, key in sorted(ranked)[offset : offset + limit]])
+    asked = np.array([entity_type in (None, sort) for sort in gains.entity_types], dtype=bool)
+    (places,) = np.nonzero(asked & ~np.isnan(rates))
+    if len(places) > offset + limit:
+        # The last that is shown, and all that are as good: only these are put in order, ties by name.
+        last = np.partition(rates[places], -(offset + limit))[-(offset + limit)]
+        places = places[rates[places] >= last]
+    names = (EntityKey(gains.entity_types[place], gains.entity_ids[place]) for place in places.tolist())
+    ranked = sorted(zip((-rates[places]).tolist(), names, strict=True))
+    return _roi_of(tx, [name for _, name in ranked[offset : offset + limit]])
 
 
 def find_roi_of(tx: Tx, entity: EntityKey) -> Roi:

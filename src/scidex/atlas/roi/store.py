@@ -11,30 +11,36 @@ from scidex.core.db import Tx, columns
 from scidex.entities import EntityKey
 
 # The owner of a sink is entity:type:id, and a type has no colon.
-_SPENT = """
-  SELECT split_part(owner, ':', 2) AS entity_type, substr(owner, length(split_part(owner, ':', 2)) + 9) AS entity_id,
-         sum(balance)::bigint AS tokens
-  FROM ledger_account
-  WHERE purpose = 'spent' AND owner LIKE 'entity:%%' AND unit = ANY(%(units)s) AND balance > 0
+_GAINS = """
+SELECT coalesce(entity_type, split_part(owner, ':', 2)),
+       coalesce(entity_id, substr(owner, length(split_part(owner, ':', 2)) + 9)),
+       coalesce(edges_gained, 0), coalesce(tokens, 0), coalesce(judged_right, 0), coalesce(judged_wrong, 0)
+FROM (
+  SELECT owner, sum(balance)::bigint AS tokens FROM ledger_account
+  WHERE purpose = 'spent' AND unit = ANY(%(units)s) AND balance > 0 AND owner LIKE 'entity:%%'
   GROUP BY owner
+) AS spent
+FULL JOIN (SELECT 'entity:' || entity_type || ':' || entity_id AS owner, * FROM knowledge_of_entity) AS known
+USING (owner)
 """
-_GAINS = f"""
-SELECT entity_type, entity_id, coalesce(edges_gained, 0), coalesce(tokens, 0), coalesce(judged_right, 0),
-       coalesce(judged_wrong, 0)
-FROM ({_SPENT}) AS spent
-FULL JOIN knowledge_of_entity USING (entity_type, entity_id)
-"""
-_GROUPS = f"""
-SELECT entity_type, count(tokens), coalesce(sum(edges) FILTER (WHERE tokens > 0), 0), coalesce(sum(tokens), 0)::float8,
+_GROUPS = """
+SELECT coalesce(entity_type, split_part(owner, ':', 2)) AS sort, count(tokens),
+       coalesce(sum(edges) FILTER (WHERE tokens > 0), 0), coalesce(sum(tokens), 0)::float8,
        coalesce(sum(edges ^ 2 / tokens), 0), coalesce(sum(tokens::float8 ^ 2), 0),
        coalesce(sum(judged_right), 0)::bigint, coalesce(sum(judged_wrong), 0)::bigint
 FROM (
-  SELECT entity_type, tokens, coalesce(edges_gained, 0) / 1e6::float8 AS edges, judged_right, judged_wrong
-  FROM ({_SPENT}) AS spent
-  FULL JOIN knowledge_of_entity USING (entity_type, entity_id)
-  WHERE entity_type = ANY(%(types)s)
-) AS member
-GROUP BY entity_type
+  SELECT owner, sum(balance)::bigint AS tokens FROM ledger_account
+  WHERE purpose = 'spent' AND unit = ANY(%(units)s) AND balance > 0 AND owner LIKE 'entity:%%'
+    AND split_part(owner, ':', 2) = ANY(%(types)s)
+  GROUP BY owner
+) AS spent
+FULL JOIN (
+  SELECT 'entity:' || entity_type || ':' || entity_id AS owner, entity_type, edges_gained / 1e6::float8 AS edges,
+         judged_right, judged_wrong
+  FROM knowledge_of_entity WHERE entity_type = ANY(%(types)s)
+) AS known
+USING (owner)
+GROUP BY sort
 """
 _FACTS = """
 SELECT entity_type, entity_id, coalesce(edges_gained, 0), coalesce(submitted, 0), coalesce(retracted, 0),

@@ -18,6 +18,7 @@ from scidex.surfaces.http import (
     budgets,
     earnings,
     exports,
+    knowledge,
     ledger,
     markets,
     orders,
@@ -60,6 +61,7 @@ TAGS = [
         "description": "tokens in escrow for progress on an artifact, claimed, worked for, awarded",
     },
     {"name": "earnings", "description": "rewards of verified output, royalties, periods of emission"},
+    {"name": "knowledge", "description": "what work has brought, in shares that sum to it, and what that cost"},
     {"name": "budgets", "description": "what capital claims, how pools are shared, what is reserved, under which caps"},
     {
         "name": "senate",
@@ -115,6 +117,7 @@ def create_app(economy: Economy) -> FastAPI:
         settlement,
         bounties,
         earnings,
+        knowledge,
         budgets,
         reservations,
         proposals,
