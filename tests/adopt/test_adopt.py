@@ -198,10 +198,23 @@ def test_a_half_adopted_one_keeps_what_is_there_and_gets_the_rest(new_legacy: Ne
         ([],),
     ]
     assert legacy.ask("SELECT * FROM resource_budgets")[0][:4] == ("hypothesis", "tau", 5, "kept")
+    told = "resource_usage.amount_used is another than amount in 1 rows, and stays so"
+    assert legacy.adopt().notes == [told]
     # A value of one's own stays, what followed goes on following; a vote that is not given is none.
     legacy.run("UPDATE resource_usage SET amount = 9 WHERE id <= 2; INSERT INTO allocation_proposals DEFAULT VALUES")
     assert legacy.ask("SELECT amount_used FROM resource_usage WHERE id IN (1, 2) ORDER BY id") == [(0.5,), (9,)]
     assert legacy.ask("SELECT votes FROM allocation_proposals ORDER BY id DESC LIMIT 1") == [([],)]
+
+
+def test_a_default_of_a_column_that_was_there_is_pointed_out(new_legacy: NewLegacy) -> None:
+    legacy = new_legacy(rows=10)
+    legacy.run("ALTER TABLE resource_usage ADD COLUMN amount_used numeric DEFAULT 0")
+    report = legacy.adopt()
+    notes = [note for note in report.notes if "amount_used" in note and "COPY" not in note]
+    assert notes == [
+        "resource_usage.amount_used is another than amount in 10 rows, and stays so",
+        "resource_usage.amount_used has the default 0, which older programs then write instead of amount; drop it",
+    ]
 
 
 def test_one_that_stopped_half_way_goes_on_from_there(new_legacy: NewLegacy) -> None:

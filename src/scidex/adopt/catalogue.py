@@ -67,7 +67,7 @@ _COLUMNS = """
 SELECT c.table_name::text, c.column_name::text,
        format_type(a.atttypid, a.atttypmod), format_type(base.oid, base.typmod), base.category,
        own.typtype <> 'd' AND own.typnamespace = 'pg_catalog'::regnamespace, a.attgenerated,
-       c.is_nullable = 'NO' AND c.column_default IS NOT NULL,
+       c.is_nullable = 'YES', c.column_default::text,
        kept.tgname IS NOT NULL, obj_description(kept.tgfoid, 'pg_proc')
 FROM information_schema.columns AS c
 JOIN pg_namespace AS n ON n.nspname = c.table_schema
@@ -152,13 +152,13 @@ def find(adopted: Adopted) -> Found:
 
 
 def _column(
-    name: str, kind: str, base: str, category: str, builtin: bool, generated: str, always: bool, kept: bool,
-    comment: str | None,
+    name: str, kind: str, base: str, category: str, builtin: bool, generated: str, nullable: bool,
+    default: str | None, kept: bool, comment: str | None,
 ) -> Column:  # fmt: skip
     states: dict[str, State] = {"s": "stored", "v": "virtual"}
     state: State = states.get(generated, "kept" if kept else "plain")
     if_null = comment.partition(IF_NULL)[2] if comment and IF_NULL in comment else None
-    return Column(name, kind, base, category, builtin, state, always, if_null)
+    return Column(name, kind, base, category, builtin, state, nullable, default, if_null)
 
 
 def _counted(adopted: Adopted, table: Table) -> Table:

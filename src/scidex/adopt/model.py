@@ -61,8 +61,8 @@ class Column:
     """PostgreSQL's letter for what sort of type the base is: N number, S text, D time, E enum."""
     builtin: bool
     state: State
-    always: bool = False
-    """Whether it is NOT NULL with a default, so that no row can lack it."""
+    nullable: bool = True
+    default: str | None = None
     if_null: str | None = None
     """What our trigger puts where every source is null."""
 

@@ -131,7 +131,7 @@ def plan(found: Found, if_null: Mapping[str, str]) -> Plan:
             steps += _mirror_steps(found, table, mirror, if_null.get(mirror.column))
     steps += _budget_steps(found)
     _require_rights(found, steps)
-    return Plan(tuple(steps), tuple(_notes(found, steps)))
+    return Plan(tuple(steps), (*_notes(found, steps), *_standing_notes(found)))
 
 
 def _require_table(found: Found, table: Table) -> None:
@@ -152,7 +152,9 @@ def _mirror_steps(found: Found, table: Table, mirror: Mirror, given: str | None)
         return
     value = given if given is not None else column.if_null if column is not None else None
     expression = _expression(table, mirror, value)
-    if expression is None or (column is not None and not mirror.sources and column.always):
+    # NOT NULL with a default: no row can lack it.
+    always = column is not None and not column.nullable and column.default is not None
+    if expression is None or (always and not mirror.sources):
         return
     adds = column is None or column.state == "plain"
     if adds and nulls.unknown and value is None:
@@ -242,6 +244,21 @@ def _notes(found: Found, steps: Sequence[Step]) -> Iterator[str]:
             yield f"COPY {table} FROM without a list of columns then expects {names} too; give it the list before"
             if publications := found.tables[table].publications:
                 yield f"{table} is published ({', '.join(publications)}); its subscribers need {names} before"
+
+
+def _standing_notes(found: Found) -> Iterator[str]:
+    """What a column that was there before does otherwise than one that is added; it is left as it is."""
+    for mirror in MIRRORS:
+        table = found.tables.get(mirror.table)
+        column = table.columns.get(mirror.column) if table else None
+        if table is None or column is None or column.state not in ("plain", "kept") or not mirror.sources:
+            continue
+        name, sources = f"{table.name}.{column.name}", " or ".join(mirror.sources)
+        if differing := table.nulls.get(column.name, _ABSENT).differing:
+            yield f"{name} is another than {sources} in {differing} rows, and stays so"
+        if column.default is not None:
+            stands = f"{name} has the default {column.default}"
+            yield f"{stands}, which older programs then write instead of {sources}; drop it"
 
 
 def said(step: Step) -> str:
