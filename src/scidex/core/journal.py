@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -117,7 +117,7 @@ def perform(tx: Tx, requests: Sequence[Request]) -> list[Receipt[Any] | Refusal]
     NameInvalid, TextInvalid, UnknownCommand and whatever the command's rule refuses.
     """
     answers: list[Receipt[Any] | Refusal] = []
-    with _collector_waits(len(requests)):
+    with collector_waits() if len(requests) >= _CHUNK else nullcontext():
         asked = [_asked(request) for request in requests]
         while len(answers) < len(asked):
             # One pass does them all, unless a command needs rows that an earlier one of the batch has only just named.
@@ -126,9 +126,9 @@ def perform(tx: Tx, requests: Sequence[Request]) -> list[Receipt[Any] | Refusal]
 
 
 @contextmanager
-def _collector_waits(commands: int) -> Iterator[None]:
+def collector_waits() -> Iterator[None]:
     """A batch makes very many small objects and no cycles of them: to look for cycles meanwhile is a fifth of it."""
-    if commands < _CHUNK or not gc.isenabled():
+    if not gc.isenabled():
         yield
         return
     gc.disable()

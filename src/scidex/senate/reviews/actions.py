@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from scidex.actors import ACTORS, RoleNeeded, UnknownActor, find_actors_named
 from scidex.core.db import Tx
-from scidex.core.journal import Receipt, Request, perform_one
+from scidex.core.journal import Receipt, Request, collector_waits, perform_one
 from scidex.core.machine import Kind, Look, declare
 from scidex.core.names import check_name
 from scidex.policy import HOUSE, Policy, current
@@ -53,8 +53,10 @@ class Reviewed(NamedTuple):
     plan: Plan
     command: EnactReview
     rows: list[Row | None]
+    text: str
 
 
+@collector_waits()
 def preview_review(tx: Tx, *, pool: str, cycle: str, sort: str = "weekly", seed: str | None = None) -> Reviewed:
     """What a review would do now; nothing is changed. Its seed, given to `enact_review`, makes that the same review.
 
@@ -74,7 +76,7 @@ def preview_review(tx: Tx, *, pool: str, cycle: str, sort: str = "weekly", seed:
         pool, cycle, sort, seed, units_of(given.inputs, plan), lines_of(given, plan, rows), len(rows),
         plan.propensity, fingerprint(text),
     )  # fmt: skip
-    return Reviewed(given, plan, command, rows)
+    return Reviewed(given, plan, command, rows, text)
 
 
 def decisions_of(reviewed: Reviewed, *, limit: int = 100) -> list[Decision]:
@@ -83,6 +85,7 @@ def decisions_of(reviewed: Reviewed, *, limit: int = 100) -> list[Decision]:
     return decisions(reviewed.given, reviewed.plan, moved.nonzero()[0][:limit].tolist())
 
 
+@collector_waits()
 def enact_review(
     tx: Tx, *, pool: str, cycle: str, sort: str = "weekly", seed: str | None = None, key: str | None = None
 ) -> Receipt[ReviewEnacted]:
@@ -112,7 +115,7 @@ def enact_review(
 def _write(tx: Tx, receipt: Receipt[ReviewEnacted], found: Reviewed, policy: Policy) -> None:
     """The decisions, and what they change; everything is locked, or new, and then somebody else's makes us repeat."""
     review = find_review(tx, pool=receipt.result.pool, cycle=receipt.result.cycle)
-    copy_decisions(tx, receipt.number, render(found.given, found.plan))
+    copy_decisions(tx, receipt.number, found.text)
     effects = effects_of(
         found.given,
         found.plan,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scidex.senate.reviews.evidence import NULL, Gathered, text_of
+from scidex.senate.reviews.evidence import NULL, Gathered, text_of, texts_of
 from scidex.senate.reviews.model import Line
 from scidex.senate.reviews.planning import Plan
 
@@ -55,7 +55,8 @@ def effects_of(
         left[mine] = given.pool_balances[place] - np.cumsum(amounts[mine])
         if len(mine):
             pools.append(f"{source}\t{unit}\t{left[mine[-1]]}\n")
-    owners = [f"entity:{text_of(kind)}:{text_of(name)}" for kind, name in given.entities]
+    kinds, names = map(texts_of, zip(*given.entities, strict=True)) if given.entities else ((), ())
+    owners = [f"entity:{kind}:{name}" for kind, name in zip(kinds, names, strict=True)]
     transfers, fresh, balances = [], [], pools
     there = zip(given.has_budget[places, artifacts].tolist(), given.has_sink[places, artifacts].tolist(), strict=True)
     after = (given.balances[places, artifacts] + amounts).tolist()

@@ -61,7 +61,7 @@ def render(given: Gathered | Known, plan: Plan) -> str:
     known = given.inputs
     columns: list[Iterable[str]] = [
         map(str, range(len(given.entities))),
-        *(map(text_of, column) for column in zip(*given.entities, strict=True)),
+        *map(texts_of, zip(*given.entities, strict=True)),
         *map(_fractions, (known.score, known.market_weight, known.weight_before)),
         *map(_numbers, (known.capital, known.credit, given.edges, given.tokens)),
         *map(_fractions, (known.low, known.strong)),
@@ -73,6 +73,11 @@ def render(given: Gathered | Known, plan: Plan) -> str:
         *map(_arrays, (plan.target, plan.least, plan.most, plan.new, plan.binding)),
     ]
     return "".join(["\t".join(row) + "\n" for row in zip(*columns, strict=True)])
+
+
+def texts_of(values: Sequence[str]) -> Sequence[str]:
+    """Names as COPY has them."""
+    return list(map(text_of, values)) if any("\\" in value for value in values) else values
 
 
 def text_of(value: str) -> str:
@@ -133,19 +138,6 @@ def parse(text: str, review: Review) -> Known:
     )
     edges, tokens = _from_numbers(columns[8]), _from_numbers(columns[9])
     return Known(entities, inputs, edges, tokens, _from_arrays(columns[16]))
-
-
-class Outcome(NamedTuple):
-    """What of a review's decisions the next one goes on from."""
-
-    low_reviews: Ints
-    new: Ints
-
-
-def outcomes(text: str) -> Outcome:
-    """What a review decided, out of its rows."""
-    columns = list(zip(*(line.split("\t") for line in text.splitlines()), strict=True))
-    return Outcome(_from_numbers(columns[25]), _from_arrays(columns[30]))
 
 
 def name_of(text: str) -> str:

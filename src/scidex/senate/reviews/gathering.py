@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,8 @@ from scidex.exchange.markets import lmsr
 from scidex.exchange.resource_allocator import find_standings
 from scidex.policy import Policy
 from scidex.senate.budgets import BUDGET_UNITS
-from scidex.senate.reviews.evidence import Gathered, order_of, outcomes, parse
-from scidex.senate.reviews.model import NothingToReview, Review
+from scidex.senate.reviews.evidence import Gathered, order_of
+from scidex.senate.reviews.model import NothingToReview
 from scidex.senate.reviews.planning import ONE, UNKNOWN, WEEKLY, Flags, Inputs, Ints
 from scidex.senate.reviews.store import (
     find_head,
@@ -26,7 +27,8 @@ from scidex.senate.reviews.store import (
     find_reviews,
     find_units,
     read_balances,
-    read_decisions,
+    read_moves,
+    read_outcomes,
     read_participants,
 )
 
@@ -165,31 +167,19 @@ def _last(tx: Tx, pool: str, places: _Places, units: Sequence[str]) -> _Last:
     empty = [np.zeros(shape, dtype=np.int64) for _ in range(3)]
     found = _Last(empty[0], empty[1], empty[2], places.numbers(UNKNOWN), places.numbers())
     for review in find_reviews(tx, pool=pool, limit=1):
-        text = read_decisions(tx, review.number)
-        if text:
-            _carry(found, review, text, places, units)
+        kinds, names, weights, low_reviews = read_outcomes(tx, review.number, weekly=review.sort == WEEKLY)
+        at = np.array(list(map(places.of.get, zip(kinds, names, strict=True), repeat(-1))), dtype=np.int64)
+        there = at >= 0
+        now = at[there]
+        found.weight[now] = np.array(weights, dtype=np.int64)[there]
+        found.low_reviews[now] = np.array(low_reviews, dtype=np.int64)[there]
+        for which, unit in enumerate(review.units, start=1):
+            if unit.unit in units:
+                place = units.index(unit.unit)
+                columns = read_moves(tx, review.number, which, int(review.at.timestamp()))
+                for mine, column in zip(found[:3], columns, strict=True):
+                    mine[place, now] = np.array(column, dtype=np.int64)[there]
     return found
-
-
-def _carry(found: _Last, review: Review, text: str, places: _Places, units: Sequence[str]) -> None:
-    before, outcome = parse(text, review), outcomes(text)
-    there = [(row, places.of[entity]) for row, entity in enumerate(before.entities) if entity in places.of]
-    if not there:
-        return
-    rows, now = (np.array(column) for column in zip(*there, strict=True))
-    weekly = review.sort == WEEKLY
-    known = before.inputs
-    found.weight[now] = (known.market_weight if weekly else known.weight_before)[rows]
-    found.low_reviews[now] = outcome.low_reviews[rows]
-    for row, unit in enumerate(known.units):
-        if unit not in units:
-            continue
-        place = list(units).index(unit)
-        moved = np.sign(outcome.new[row] - known.old[row])
-        found.direction[place, now] = np.where(moved != 0, moved, known.direction[row])[rows]
-        at = int(review.at.timestamp())
-        found.moved_at[place, now] = np.where(moved != 0, at, known.moved_at[row])[rows]
-        found.spent[place, now] = before.spent_total[row][rows]
 
 
 def _capital(tx: Tx, places: _Places, policy: Policy) -> tuple[Ints, Ints]:

@@ -20,6 +20,7 @@ from scidex.senate.reviews.model import (
     UnitReview,
     UnknownReview,
 )
+from scidex.senate.reviews.planning import UNKNOWN
 
 _REVIEW = "pool, cycle, sort, number, at, policy_version, seed, propensity, artifacts, changed, units::text, digest"
 _UNITS = TypeAdapter(tuple[UnitReview, ...])
@@ -187,6 +188,30 @@ def read_balances(tx: Tx, units: Sequence[str]) -> list[tuple[Any, ...]]:
         [list(units)],
     ).fetchall()
     return list(zip(*rows, strict=True)) or [()] * 5
+
+
+def read_outcomes(tx: Tx, number: int, *, weekly: bool) -> list[tuple[Any, ...]]:
+    """Type, id, market weight at the last weekly review (10^-6, or UNKNOWN) and how many of these in a row have found a
+    low return, in columns, as a review of this sort left them."""
+    rows = tx.execute(
+        "SELECT entity_type, entity_id, coalesce(CASE WHEN %s THEN market_weight ELSE weight_before END, %s),"
+        " low_reviews FROM review_decision WHERE number = %s ORDER BY line",
+        [weekly, UNKNOWN, number],
+    ).fetchall()
+    return list(zip(*rows, strict=True)) or [()] * 4
+
+
+def read_moves(tx: Tx, number: int, unit: int, at: int) -> list[tuple[Any, ...]]:
+    """How each budget of a unit, counted from 1, was last moved by a review (1 up, -1 down, 0 never), when, in seconds
+    since 1970 (`at` by this one), and what it had ever spent, in columns."""
+    rows = tx.execute(
+        "SELECT CASE WHEN new[%(unit)s] > old[%(unit)s] THEN 1 WHEN new[%(unit)s] < old[%(unit)s] THEN -1"
+        " ELSE direction[%(unit)s] END, CASE WHEN new[%(unit)s] <> old[%(unit)s] THEN %(at)s"
+        " ELSE moved_at[%(unit)s] END, spent_total[%(unit)s]"
+        " FROM review_decision WHERE number = %(number)s ORDER BY line",
+        {"unit": unit, "at": at, "number": number},
+    ).fetchall()
+    return list(zip(*rows, strict=True)) or [()] * 3
 
 
 def find_returned(tx: Tx, since: int) -> list[tuple[str, str, int]]:
