@@ -33,6 +33,7 @@ SLICES = (
     "scidex.atlas.roi",
     "scidex.senate.budgets",
     "scidex.senate.proposals",
+    "scidex.senate.scores",
     "scidex.lab",
     "scidex.exports",
     "scidex.adopt",

@@ -12,7 +12,17 @@ from tests.house.source import SLICES, Import, Module, Tree, exported, plant, sl
 FIVE_FILES = {"__init__", "model", "rules", "store", "actions"}
 MORE_FILES = {
     # The fields of the policy, topic by topic; `Policy` is all of them.
-    "scidex.policy": {"allocation", "trading", "bounty", "reward", "admission", "attribution", "ballot", "review"},
+    "scidex.policy": {
+        "allocation",
+        "trading",
+        "bounty",
+        "reward",
+        "admission",
+        "attribution",
+        "ballot",
+        "scoring",
+        "review",
+    },
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
     # and a position, which quotes, orders and rehearsals share. exact and maker: the curve's arithmetic in many digits;
     # book, an order's way past resting orders and maker; resting, trading, limits: the rules of orders; refusals.
@@ -34,6 +44,7 @@ MORE_FILES = {
     # The slice has many words and rules: refusals beside the model; admission, limits and grants beside the rules of
     # settling; intake, what comes in bulk; kinds, what each command touches, beside the actions.
     "scidex.senate.budgets": {"refusals", "admission", "limits", "grants", "intake", "kinds"},
+    "scidex.senate.scores": {"components"},  # how signals become components: formulas alone, with all they are made of
     # refusals beside the model; evidence, what a proposal may stand on; ballots, who votes and what the votes come to;
     # changes, of fields of the policy; outcomes, what follows from a decision; preview, which reads who would lose.
     "scidex.senate.proposals": {"refusals", "evidence", "ballots", "changes", "outcomes", "preview"},

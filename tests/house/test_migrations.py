@@ -18,6 +18,7 @@ NEVER_CHANGED = {
     "usage_event",
     "budget_event",
     "proposal_event",
+    "score_signal",
     "policy",
 }
 MAY = {"SELECT", "INSERT", "UPDATE", "USAGE"}
@@ -60,7 +61,7 @@ def test_migrations_keep_history_and_can_run_again() -> None:
 def test_a_gap_a_bare_create_and_a_right_too_many_are_caught(tmp_path: Path) -> None:
     (tmp_path / "0001_one.sql").write_text(
         "".join(f"CREATE TABLE IF NOT EXISTS {table} (a int); -- note\n" for table in NEVER_CHANGED)
-        + "GRANT SELECT, INSERT ON journal, journal_block, token_ledger, market_trade, resource_usage, usage_event, budget_event, proposal_event TO scidex_app;\n"
+        + "GRANT SELECT, INSERT ON journal, journal_block, token_ledger, market_trade, resource_usage, usage_event, budget_event, proposal_event, score_signal TO scidex_app;\n"
         + "GRANT SELECT, INSERT, UPDATE (body) ON policy TO scidex_app;\n"
         + "GRANT SELECT, DELETE ON resource_allocations TO scidex_app;\n"
     )

@@ -41,6 +41,8 @@ PURE_FILES = {
     "ballots",
     "changes",
     "outcomes",
+    "scoring",
+    "components",
 }
 PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")}
 PURE_NAMES = {("scidex.core.clock", "microseconds")}

@@ -23,7 +23,7 @@ from scidex.exchange.markets import lmsr
 from scidex.lab.audit import compare_tables, read_tables
 from scidex.ledger import AccountKey, Leg, wallet_of
 from scidex.metering import IntakeCharge, IntakeUsage, Price, UsageEvent
-from scidex.senate import budgets, proposals
+from scidex.senate import budgets, proposals, scores
 
 T = 1_000_000
 DAWN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -225,6 +225,26 @@ proposal_commands = st.one_of(
     st.builds(proposals.WithdrawProposal, proposal_names, st.just("no")),
 )
 
+ppm = st.sampled_from((None, 0, 250_000, 1_000_000))
+measured = st.builds(
+    scores.Measured, st.sampled_from(ARTIFACTS), ppm, st.integers(0, 10**6), ppm, ppm, st.just(0), st.integers(0, 9)
+)
+score_commands = st.one_of(
+    st.builds(
+        scores.RecordSignal,
+        st.sampled_from(ARTIFACTS),
+        st.sampled_from((*scores.KINDS, "rumour")),
+        st.sampled_from((0, 500_000, 1_000_000, -1)),
+        st.just(1_000_000),
+        st.sampled_from(("PMID:1", "mission", "")),
+    ),
+    st.builds(
+        scores.ComputeScores,
+        st.just(()),
+        st.lists(measured, max_size=3, unique_by=lambda found: found.entity).map(tuple),
+    ),
+)
+
 settlement_commands = commands_on(("m1", "m2", "m4", "m4", "m4"), ("yes", "no", "a"))
 resting = numbers.map(lambda n: f"o{n}")
 limit_orders = st.builds(
@@ -241,6 +261,7 @@ commands = st.one_of(
     earning_commands,
     proposal_commands,
     proposal_commands,
+    score_commands,
     budget_commands,
     budget_commands,
     settlement_commands,

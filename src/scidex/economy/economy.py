@@ -39,6 +39,7 @@ from scidex.senate.budgets import (
 )
 from scidex.senate.proposals import advance_due_proposals
 from scidex.senate.reviews import Reviewed, ReviewEnacted, due_reviews, enact_review, preview_review
+from scidex.senate.scores import compute_due_scores
 
 Outcome = TypeVar("Outcome")
 INTAKE_CHUNK = 10_000
@@ -230,10 +231,14 @@ class Economy:
         return sum(len(self.run(sweep, actor=HOUSE)) for sweep in sweeps)
 
     def tend(self) -> int:
-        """What is enough once an hour: give idle grants their notice, return those whose notice has run out, and make
-        ready for the usage of the coming month; how many grants that were."""
+        """What is enough once an hour: give idle grants their notice, return those whose notice has run out, compute
+        scores that are due, and make ready for the usage of the coming month; how many commands that took."""
         self.run(open_coming_months, actor=HOUSE)
-        sweeps: tuple[Callable[[Tx], Sequence[Receipt[Any]]], ...] = (give_due_notices, return_due_grants)
+        sweeps: tuple[Callable[[Tx], Sequence[Receipt[Any]]], ...] = (
+            give_due_notices,
+            return_due_grants,
+            compute_due_scores,
+        )
         return sum(len(self.run(sweep, actor=HOUSE)) for sweep in sweeps)
 
     def check(self) -> None:

@@ -70,6 +70,7 @@ def _findings(
         checks.check_earnings(tables),
         checks.check_knowledge(tables),
         checks.check_proposals(tables),
+        checks.check_scores(tables),
         checks.check_usage(tx),
         checks.check_decisions(tx, tables),
         checks.check_sealed(tx),

@@ -21,7 +21,7 @@ from scidex.lab.world import TABLES, World
 from scidex.ledger import ACCOUNTS, BUDGET, HOLDS, AccountKey, issuance_of, sums_by_unit
 from scidex.metering import EVENTS, EventKey, EventRow, check_intakes, check_rollups, intake_events
 from scidex.policy import POLICIES, PolicyRow
-from scidex.senate import budgets, proposals, reviews
+from scidex.senate import budgets, proposals, reviews, scores
 
 Tables = dict[Table[Any, Any], dict[Any, Any]]
 """Rows by table and key."""
@@ -35,6 +35,7 @@ CHECKS = (
     "earnings",
     "knowledge",
     "proposals",
+    "scores",
     "usage",
     "reviews",
     "chain",
@@ -270,6 +271,20 @@ def check_proposals(tables: Tables) -> Iterator[Finding]:
                 yield Finding("proposals", row, f"is {proposal.state} and asked for {amount} {unit}; granted {paid}")
     for name in votes:
         yield Finding("proposals", f"proposal_vote {name}", "is a vote on a proposal that is not there")
+
+
+def check_scores(tables: Tables) -> Iterator[Finding]:
+    """A score counts no more signals than there are, is unknown where a component is, and lies between its bounds."""
+    recorded: Counter[Any] = Counter(signal.entity for signal in tables[scores.SIGNALS].values())
+    for entity, score in tables[scores.SCORES].items():
+        row = f"allocation_score {entity}"
+        if score.signals > recorded[entity]:
+            yield Finding("scores", row, f"counts {score.signals} signals and there are {recorded[entity]}")
+        components = (score.evidence, score.novelty, score.alignment, score.interest)
+        if (score.score is None) != (None in components):
+            yield Finding("scores", row, f"is {score.score} with the components {components}")
+        if not score.low <= (score.low if score.score is None else score.score) <= score.high:
+            yield Finding("scores", row, f"is {score.score}, not between {score.low} and {score.high}")
 
 
 def check_usage(tx: Tx) -> Iterator[Finding]:

@@ -15,9 +15,11 @@ from scidex.exchange import bounties, earnings, liquidity, markets, resource_all
 from scidex.ledger import ACCOUNTS, HOLDS, TRANSFERS
 from scidex.metering import EVENTS, STORES, USAGE
 from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
-from scidex.senate import budgets, proposals, reviews
+from scidex.senate import budgets, proposals, reviews, scores
 
 TABLES: tuple[Table[Any, Any], ...] = (
+    scores.SIGNALS,
+    scores.SCORES,
     proposals.PROPOSALS,
     proposals.BALLOTS,
     proposals.PROPOSAL_EVENTS,

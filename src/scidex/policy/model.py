@@ -18,10 +18,12 @@ from scidex.policy.ballot import BallotPolicy
 from scidex.policy.bounty import BountyPolicy
 from scidex.policy.review import ReviewPolicy
 from scidex.policy.reward import RewardPolicy
+from scidex.policy.scoring import ScorePolicy
 from scidex.policy.trading import MarketPolicy
 
 
 class Policy(
+    ScorePolicy,
     AttributionPolicy,
     BallotPolicy,
     ReviewPolicy,

@@ -20,7 +20,7 @@ from scidex.senate.budgets.actions import (
     to_settle,
     void_reservation,
 )
-from scidex.senate.budgets.grants import accounts_to_grant, grant_bar, grant_from_pool, pool_lacks
+from scidex.senate.budgets.grants import accounts_to_grant, grant_bar, grant_from_pool, pool_lacks, put_priority
 from scidex.senate.budgets.intake import Taken
 from scidex.senate.budgets.kinds import RESERVE, SETTLE
 from scidex.senate.budgets.model import (
@@ -181,6 +181,7 @@ __all__ = [
     "observe_stored",
     "override_limit",
     "pool_lacks",
+    "put_priority",
     "reserve",
     "return_due_grants",
     "set_budget",

@@ -212,6 +212,17 @@ def grant_from_pool(
     )
 
 
+def put_priority(state: State, context: Context, entity: EntityKey, score: float | None) -> None:
+    """Make this the priority of an artifact, None where it is unknown. That is no use of its budget, and no new version
+    of it; an artifact without a budget and without a score stays without a row."""
+    if score is None and state.get(BUDGETS, entity) is None:
+        return
+    budget = _budget_or_new(state, entity, context)
+    if not budget.version:
+        budget = budget._replace(storage_hours=context.policy.storage_budget_hours)
+    state.put(BUDGETS, entity, budget._replace(priority_score=score))
+
+
 def accounts_to_grant(entity: EntityKey, pool: str, amounts: Amounts, before: Budget | None) -> list[AccountKey]:
     """Every account that `grant_from_pool` and what is asked before it look at."""
     keys = [pool_account(pool, unit) for unit, _ in amounts]

@@ -51,6 +51,7 @@ TOPICS = {
     "release": Topic("reservations", "Release a reservation of which nothing was used.", True),
     "extend": Topic("reservations", "Let a reservation run for so many seconds from now.", True),
     "reservations": Topic("reservations", "What is set aside for work that goes on."),
+    "scores": Topic("scores", "How artifacts are rated, from which signals."),
     "proposals": Topic("proposals", "What is asked of pools and of the policy, and how reviewers decide."),
     "usage": Topic("usage", "What was used, its sums by the hour, what models cost."),
     "batch": Topic("batch", "Carry out a file of commands, a line each.", True),

@@ -79,6 +79,7 @@ COLUMNS: dict[str, str] = {
     "WorkView": "output_type output_id submitter submitted_at state awarded judged_by note",
     "RewardView": "kind number at reviewer quality amount revoked_at",
     "SettlementLine": "market state version case due_at bonds withheld",
+    "ScoreView": "entity_type entity_id score low high signals computed_at",
     "StageView": "stage actor evidence recorded_at",
     "TradeView": "trade at actor side outcome shares redeemed paid prices",
 }
