@@ -528,12 +528,12 @@ def resolve(walk: Walk) -> None:
     if found := walk.unsettled():
         name = walk.dice.pick(found)
         outcome = walk.dice.pick(walk.market(name).outcomes)
-        walk.ask(walk.dice.pick(("rosa", "rosa", "alice")), markets.ResolveMarket(name, outcome))
+        walk.ask(walk.dice.pick(("operator", "operator", "rosa")), markets.ResolveMarket(name, outcome))
 
 
 def void(walk: Walk) -> None:
     if found := walk.unsettled():
-        walk.ask("rosa", markets.VoidMarket(walk.dice.pick(found)))
+        walk.ask("operator", markets.VoidMarket(walk.dice.pick(found)))
 
 
 def post(walk: Walk) -> None:

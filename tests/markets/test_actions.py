@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 
 from scidex import ledger
-from scidex.actors import RoleNeeded
+from scidex.actors import RoleNeeded, register_actor
 from scidex.core.units import MAX_AMOUNT, AmountNotPositive, AmountTooLarge
 from scidex.entities import EntityKey, UnknownEntity
 from scidex.exchange import markets
 from scidex.exchange.markets import find_market, lmsr, place_order, quote
 from scidex.ledger import wallet_of
+from scidex.policy import HOUSE, Policy, enact_policy
 
 T = 1_000_000
 ONE = lmsr.PRICE_ONE
@@ -220,6 +222,18 @@ def test_who_holds_a_position_may_not_decide_the_outcome(town):
         markets.resolve_market(town.as_actor("alice"), market="m", outcome="yes")
     place_order(town.as_actor("operator"), market="m", outcome="yes", side="sell", shares=T)
     markets.resolve_market(town.tx, market="m", outcome="yes")
+
+
+def test_a_resolver_ends_a_market_directly_only_where_the_policy_says_so(town):
+    register_actor(town.as_actor("operator"), name="judge", roles=["resolver"])
+    ends = (partial(markets.resolve_market, outcome="yes"), markets.void_market)
+    for number, end in enumerate(ends):
+        town.market(f"m{number}")
+        with pytest.raises(markets.ProposalNeeded, match="scidex settlement propose"):
+            end(town.as_actor("judge"), market=f"m{number}")
+    enact_policy(town.as_actor(HOUSE), policy=Policy(resolve_directly=True))
+    for number, end in enumerate(ends):
+        assert end(town.as_actor("judge"), market=f"m{number}").result.returned > 0
 
 
 def test_a_void_market_pays_the_mean_price_before_its_close(town):

@@ -61,7 +61,7 @@ def test_settled_twice_is_settled_once(court):
     with pytest.raises(settlement.NothingDue):
         court.advance()
     with pytest.raises(markets.MarketSettled):
-        markets.resolve_market(court.town.as_actor("rosa"), market="m", outcome="no")
+        markets.resolve_market(court.town.as_actor("operator"), market="m", outcome="no")
     with pytest.raises(settlement.VersionDiffers):
         court.propose()
     assert wallets == [court.wallet(name) for name in ("alice", "bob", "pat", "maker")]
@@ -260,7 +260,7 @@ def test_a_market_resolved_directly_under_a_proposal_gives_the_bonds_back(court)
     court.close()
     court.propose()
     court.dispute()
-    markets.resolve_market(court.town.as_actor("rosa"), market="m", outcome="no")
+    markets.resolve_market(court.town.as_actor("operator"), market="m", outcome="no")
     with pytest.raises(settlement.Overtaken):
         court.decide()
     assert court.sweep() == ["overtaken"]
@@ -397,7 +397,7 @@ class TestAgain:
     def test_who_was_due_something_and_got_nothing_is_due_nothing_by_the_next_version(self, court):
         court.trade()
         court.close()
-        markets.resolve_market(court.town.as_actor("rosa"), market="m", outcome="yes")
+        markets.resolve_market(court.town.as_actor("operator"), market="m", outcome="yes")
         wallets = [Leg(wallet_of(name), wallet_of("rita"), court.wallet(name)) for name in ("alice", "maker")]
         transfer(court.town.as_actor("operator"), legs=wallets, reason="spent")
         for version, outcome in ((1, "no"), (2, "yes")):
@@ -495,7 +495,7 @@ class TestAgain:
     def test_a_market_resolved_directly_can_change_too(self, court):
         court.trade()
         court.close()
-        markets.resolve_market(court.town.as_actor("rosa"), market="m", outcome="yes")
+        markets.resolve_market(court.town.as_actor("operator"), market="m", outcome="yes")
         changed = self.again_of_direct(court)
         assert (changed.version, changed.outcome) == (2, "no")
         assert dict(changed.taken_back)["trader:alice"] == 30 * T

@@ -143,7 +143,7 @@ def test_every_state_is_told_in_words(court: Court):
     court.close()
     court.propose()
     court.dispute()
-    markets.resolve_market(court.town.as_actor("rosa"), market="m", outcome="no")
+    markets.resolve_market(court.town.as_actor("operator"), market="m", outcome="no")
     assert "resolved directly" in told()
     court.sweep()
     assert "It is paid by version 1" in told()

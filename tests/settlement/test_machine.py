@@ -180,7 +180,7 @@ class Ends(RuleBasedStateMachine):
     @rule(name=market_names, outcome=st.sampled_from(OUTCOMES), chance=st.integers(0, 9))
     def resolve_directly(self, name: str, outcome: str, chance: int) -> None:
         if chance == 0:
-            self.apply(markets.ResolveMarket(name, outcome), "rosa")
+            self.apply(markets.ResolveMarket(name, outcome), "operator")
 
     @rule(actor=st.sampled_from((*TRADERS, "maker")), amount=tokens, held=st.booleans())
     def spend(self, actor: str, amount: int, held: bool) -> None:

@@ -48,6 +48,10 @@ class MarketPolicy(BaseModel):
     void_window_s: int = Field(
         default=86_400, ge=1, description="seconds before the close whose mean price a void market pays"
     )
+    resolve_directly: bool = Field(
+        default=False,
+        description="whether resolvers may end a market without bond and time for disputes; operators may in any case",
+    )
     settlement_bond_min: Decimal = Field(
         default=Decimal(10),
         ge=Decimal("0.000001"),

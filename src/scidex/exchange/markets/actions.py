@@ -356,7 +356,8 @@ def close_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[Mark
 def resolve_market(tx: Tx, *, market: str, outcome: str, key: str | None = None) -> Receipt[Settled]:
     """Decide the outcome and pay everybody out.
 
-    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition,
+    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor,
+    ProposalNeeded, ResolverHoldsPosition,
     BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(ResolveMarket(market, outcome), tx.actor, key))
@@ -365,7 +366,8 @@ def resolve_market(tx: Tx, *, market: str, outcome: str, key: str | None = None)
 def void_market(tx: Tx, *, market: str, key: str | None = None) -> Receipt[Settled]:
     """End a market that cannot be decided, at its mean prices before the close.
 
-    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, BalanceTooLarge,
+    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor,
+    ProposalNeeded, ResolverHoldsPosition, BalanceTooLarge,
     KeyReused.
     """
     return perform_one(tx, Request(VoidMarket(market), tx.actor, key))

@@ -51,6 +51,11 @@ class ResolverHoldsPosition(Forbidden):
     """{actor} holds a position in {market} and may not decide how it ends; let somebody without one do it."""
 
 
+class ProposalNeeded(Forbidden):
+    """{actor} may not end {market} without a bond and a time for disputes; propose its outcome on evidence
+    (`scidex settlement propose`), or let an operator end it."""
+
+
 class NotYourOrder(Forbidden):
     """{actor} may not cancel {order}; only who placed it or an operator may."""
 

@@ -39,6 +39,7 @@ from scidex.exchange.markets.refusals import (
     MarketSettled,
     NotYourMarket,
     OutcomesInvalid,
+    ProposalNeeded,
     ResolverHoldsPosition,
     StartPricesInvalid,
     UnknownOutcome,
@@ -196,7 +197,8 @@ def end_trading(state: State, market: Market, now: datetime) -> Market:
 def resolve_market(state: State, command: ResolveMarket, context: Context) -> Settled:
     """Pay the winners out of the collateral and return the rest to the maker's funder.
 
-    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition,
+    Refuses: UnknownMarket, UnknownOutcome, MarketSettled, RoleNeeded, UnknownActor,
+    ProposalNeeded, ResolverHoldsPosition,
     BalanceTooLarge.
     """
     return pay_winner(state, context, _require_settler(state, context, command.market), command.outcome)
@@ -229,7 +231,8 @@ def require_outcome(market: Market, outcome: str) -> int:
 def void_market(state: State, command: VoidMarket, context: Context) -> Settled:
     """Pay every share the mean price of its outcome over the policy's window before the close.
 
-    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor, ResolverHoldsPosition, BalanceTooLarge.
+    Refuses: UnknownMarket, MarketSettled, RoleNeeded, UnknownActor,
+    ProposalNeeded, ResolverHoldsPosition, BalanceTooLarge.
     """
     return pay_mean(state, context, _require_settler(state, context, command.market))
 
@@ -252,6 +255,11 @@ def void_prices(state: State, context: Context, market: Market, until: datetime)
 def _require_settler(state: State, context: Context, name: str) -> Market:
     market = require_market(state, name)
     require_role(state, context, "resolver")
+    if not context.policy.resolve_directly:
+        try:
+            require_role(state, context, "operator")
+        except RoleNeeded:
+            raise ProposalNeeded(actor=context.actor, market=name) from None
     if market.state not in ("open", "closed"):
         raise MarketSettled(
             market=name, state=market.state, since=market.ended_at.isoformat() if market.ended_at else "?"
