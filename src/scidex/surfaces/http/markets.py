@@ -271,7 +271,7 @@ def post_close(body: MarketBody, caller: AsCaller) -> Response:
 
 @router.post("/resolve", response_model=SettledReceipt)
 def post_resolve(body: ResolveBody, caller: AsCaller) -> Response:
-    """Decide the outcome and pay everybody out; for operators, or where policy says so resolvers, without a position."""
+    """Decide the outcome and pay everybody out; for operators, or resolvers by policy, without a position."""
     return caller.change(
         lambda tx, key: settled_receipt(resolve_market(tx, market=body.market, outcome=body.outcome, key=key)), body
     )
