@@ -101,8 +101,8 @@ class Legacy:
         """Whether its server has columns that are computed when they are read."""
 
     def connect(self, **more: Any) -> psycopg.Connection[Any]:
-        """As a consumer of today; what waits for a lock for more than a second fails."""
-        options = "-c lock_timeout=1s"
+        """As a consumer of today; what waits for a lock for more than three seconds fails."""
+        options = "-c lock_timeout=3s"
         return psycopg.connect(self.url, autocommit=True, prepare_threshold=None, options=options, **more)
 
     def run(self, script: str) -> None:

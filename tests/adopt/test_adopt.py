@@ -76,8 +76,8 @@ def test_an_empty_one_gets_its_columns_and_its_table(new_legacy: NewLegacy) -> N
 
 
 class Consumers:
-    """Programs of before that write and read all the while; any of their statements waits for a lock for a second at
-    most, or fails."""
+    """Programs of before that write and read all the while; any of their statements waits for a lock for three seconds
+    at most, or fails."""
 
     def __init__(self, legacy: Legacy) -> None:
         self.legacy = legacy

@@ -21,6 +21,7 @@ from scidex.adopt import (
     IfNullLate,
     NothingToAdopt,
     OwnSchema,
+    SchemaUnclear,
     SourceMissing,
     SourceNull,
     SourceUnfit,
@@ -97,6 +98,17 @@ def test_it_works_in_any_schema(new_legacy: NewLegacy) -> None:
     assert legacy.ask("SELECT to_regclass('public.resource_budgets')") == [(None,)]
     with pytest.raises(NothingToAdopt, match=r"'public' has neither.*They are in: Old"):
         legacy.adopt(schema="public")
+
+
+def test_of_several_schemas_one_is_to_be_named(new_legacy: NewLegacy) -> None:
+    legacy = new_legacy("CREATE SCHEMA archive; CREATE TABLE archive.resource_usage (amount integer, created_at date)")
+    legacy.run("CREATE TEMP TABLE resource_usage (id integer)")
+    assert legacy.adopt(dry_run=True).schema == "archive"
+    legacy.run(LEGACY)
+    with pytest.raises(SchemaUnclear, match="SciDEX: archive, public"):
+        legacy.adopt()
+    assert legacy.adopt(schema="public").complete
+    assert legacy.ask("SELECT to_regclass('archive.resource_budgets')") == [(None,)]
 
 
 def test_our_own_economy_lives_in_a_schema_beside_an_adopted_one(new_legacy: NewLegacy) -> None:

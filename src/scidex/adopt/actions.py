@@ -22,6 +22,7 @@ from scidex.adopt.model import (
     OwnSchema,
     Plan,
     RowsLocked,
+    SchemaUnclear,
     Step,
     TableLocked,
 )
@@ -31,7 +32,7 @@ from scidex.core.settings import Settings
 Progress = Callable[[str, int], None]
 """Told a table, and how many of its rows are filled."""
 PATIENCE_S = 60.0
-FIRST_BLOCKS = 64
+FIRST_BLOCKS = 16
 BATCH_S = 0.1
 """Aimed at for one batch, which is how long a row may be held."""
 
@@ -50,9 +51,9 @@ def adopt(
 
     `if_null` has entries COLUMN=VALUE. Each table's catalogue is changed in one transaction, each batch of rows is
     filled in another; whoever stops it half way runs it again. `patience_s` is how long one of these may be in vain.
-    Refuses: NothingToAdopt, OwnSchema, IfNullInvalid, IfNullLate, TableUnsuitable, ColumnTaken, BudgetsForeign,
-    SourceMissing, SourceUnfit, SourceNull, AdoptForbidden, TriggersWouldFire, TableLocked, RowsLocked,
-    BackfillRejected, AdoptionRuns, Contended, DatabaseUrlInvalid, DatabaseDown, DatabaseTooOld, DatabaseReadOnly,
+    Refuses: NothingToAdopt, SchemaUnclear, OwnSchema, IfNullInvalid, IfNullLate, TableUnsuitable, ColumnTaken,
+    BudgetsForeign, SourceMissing, SourceUnfit, SourceNull, AdoptForbidden, TriggersWouldFire, TableLocked,
+    RowsLocked, BackfillRejected, AdoptionRuns, Contended, DatabaseUrlInvalid, DatabaseDown, DatabaseTooOld, DatabaseReadOnly,
     StorageFull, RightMissing.
     """
     started = time.monotonic()
@@ -83,9 +84,11 @@ def adopt(
 
 
 def _entered(connection: Connection[Any], schema: str | None, patience_s: float) -> catalogue.Adopted:
-    """The schema to adopt: the one named, or else the first with a table of SciDEX, that of the search path before."""
+    """The schema to adopt: the one named, or else the only one with tables of an older SciDEX."""
     found = catalogue.find_schemas(connection)
     legacy = [name for name in found if not catalogue.is_our_own(connection, name)]
+    if schema is None and len(legacy) > 1:
+        raise SchemaUnclear(schemas=", ".join(legacy))
     chosen = schema or next(iter(legacy or found), "public")
     if chosen not in found:
         raise NothingToAdopt(schema=chosen, elsewhere=", ".join(found) or "no schema of this database")

@@ -28,8 +28,8 @@ IF_NULL = "; if null: "
 
 _SCHEMAS = """
 SELECT nspname::text FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
-WHERE relname = ANY(%s) AND relkind IN ('r', 'p', 'v', 'm', 'f')
-GROUP BY nspname ORDER BY nspname IS DISTINCT FROM current_schema(), nspname
+WHERE relname = ANY(%s) AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT starts_with(nspname, 'pg_')
+GROUP BY nspname ORDER BY nspname
 """
 _OWN = """
 SELECT FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
@@ -123,7 +123,7 @@ class Adopted:
 
 
 def find_schemas(connection: Connection[Any]) -> list[str]:
-    """Schemas that have one of the tables, that of the search path first."""
+    """Schemas that have one of the tables."""
     return [name for (name,) in connection.execute(_SCHEMAS, [[USAGE, PROPOSALS]])]
 
 

@@ -205,6 +205,10 @@ class NothingToAdopt(Missing):
     in: {elsewhere}. Name the right one with --schema, or another database."""
 
 
+class SchemaUnclear(Invalid):
+    """Several schemas have tables of SciDEX: {schemas}. Name the one to adopt with --schema."""
+
+
 class OwnSchema(Refused):
     """The schema {schema!r} was made by `scidex db migrate`, which gave it every column; there is nothing to adopt.
     `scidex db status` shows where it stands."""

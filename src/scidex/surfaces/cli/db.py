@@ -61,7 +61,7 @@ def adopt(
         str | None, typer.Argument(metavar="[URL]", help="An older SciDEX; by default the database of SciDEX.")
     ] = None,
     schema: Annotated[
-        str | None, typer.Option("--schema", metavar="NAME", help="Where its tables are, if not on the search path.")
+        str | None, typer.Option("--schema", metavar="NAME", help="Where its tables are, if several schemas have some.")
     ] = None,
     if_null: Annotated[
         list[str] | None,
