@@ -53,8 +53,8 @@ def adopt(
     filled in another; whoever stops it half way runs it again. `patience_s` is how long one of these may be in vain.
     Refuses: NothingToAdopt, SchemaUnclear, OwnSchema, IfNullInvalid, IfNullLate, TableUnsuitable, ColumnTaken,
     BudgetsForeign, SourceMissing, SourceUnfit, SourceNull, AdoptForbidden, TriggersWouldFire, TableLocked,
-    RowsLocked, BackfillRejected, AdoptionRuns, Contended, DatabaseUrlInvalid, DatabaseDown, DatabaseTooOld, DatabaseReadOnly,
-    StorageFull, RightMissing.
+    RowsLocked, BackfillRejected, AdoptionRuns, Contended, DatabaseUrlInvalid, DatabaseDown, DatabaseTooOld,
+    DatabaseReadOnly, StorageFull, RightMissing.
     """
     started = time.monotonic()
     values = rules.parse_if_null(if_null)
