@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.exchange.checks import ONE
 from tests.exchange.walk import T, Walk
 
 from scidex.core.errors import Refusal
-from scidex.exchange import markets
+from scidex.exchange import liquidity, markets
 from scidex.ledger import balance_of, wallet_of
 
 WHO = "prober"
@@ -22,29 +23,47 @@ def attack(walk: Walk, name: str) -> int:
     """
     start = wealth(walk, name)
     assert not any(walk.shares(name, WHO))
-    tried = 0
+    tried, most = 0, start + tolerated(walk, name)
     for _ in range(STAGES):
         values = []
-        for command in moves(walk, name):
-            value = value_after(walk, name, command)
+        for commands in moves(walk, name):
+            value = value_after(walk, name, commands)
             if value is not None:
                 tried += 1
-                assert value <= start, (command, value - start)
-                values.append((value, len(values), command))
+                assert value <= most, (commands, value - start, most - start)
+                values.append((value, len(values), commands))
         if not values:
             break
-        walk.must(WHO, max(values)[2])
+        for command in max(values)[2]:
+            walk.must(WHO, command)
     for command in best_way_out(walk, name)[1]:
         walk.must(WHO, command)
     assert not any(walk.shares(name, WHO)) and not own_orders(walk, name)
     walk.accepted["tried by the adversary"] += tried
     lost = start - wealth(walk, name)
-    assert lost >= 0
+    assert lost >= start - most
     return lost
 
 
-def moves(walk: Walk, name: str) -> list[Any]:
-    """Into the best orders of the book and past them, to their prices, beside them; and out again by half."""
+def tolerated(walk: Walk, name: str) -> int:
+    """What pushing a price before a planned change of liquidity may gain: nothing where none is due.
+
+    The policy lets the liquidity rise while a price is at most so far off its mean. From p to p' that is worth
+    b KL(p' || p), which is at most b (p' - p)^2 / (p (1 - p)); such a push goes from one end of what is let to the other.
+    """
+    due = [change.liquidity for change in walk.planned(name) if change.at <= walk.now]
+    if not due:
+        return 0
+    market, gap = walk.market(name), float(walk.world.policy(walk.world.newest_policy()).liquidity_price_gap)
+    least = min(price * (ONE - price) for price in market.prices) / ONE**2
+    return int(sum(b * (2 * gap) ** 2 / least for b in (market.liquidity, *due[:-1])))
+
+
+def moves(walk: Walk, name: str) -> list[list[Any]]:
+    """Into the best orders of the book and past them, to their prices, beside them; and out again by half.
+
+    Each also with a change of the liquidity right after it that is planned and due: anybody may carry that out.
+    """
     dice, market, found = walk.dice, walk.market(name), list[Any]()
     outcomes = dict.fromkeys((dice.pick(market.outcomes), dice.pick(market.outcomes)))
     for outcome in outcomes:
@@ -62,17 +81,20 @@ def moves(walk: Walk, name: str) -> list[Any]:
         if held := walk.shares(name, WHO)[which]:
             found.append(markets.Order(name, outcome, "sell", shares=1 + held // 2))
             found.append(markets.LimitOrder(name, outcome, "sell", held, max(1, market.prices[which] * 99 // 100)))
-    return found
+    due = [change.change for change in walk.planned(name) if change.at <= walk.now][:1]
+    deepen = [liquidity.CarryOutChange(name, change) for change in due]
+    return [[each] for each in found] + [[each, *deepen] for each in found if deepen]
 
 
-def value_after(walk: Walk, name: str, command: Any) -> int | None:
+def value_after(walk: Walk, name: str, commands: list[Any]) -> int | None:
     """What the adversary could have once it has left again; None where the move is refused."""
     try:
         with walk.supposing() as suppose:
-            suppose(WHO, command)
+            for command in commands:
+                suppose(WHO, command)
     except Refusal:
         return None
-    return best_way_out(walk, name, command)[0]
+    return best_way_out(walk, name, *commands)[0]
 
 
 def best_way_out(walk: Walk, name: str, *before: Any) -> tuple[int, list[Any]]:

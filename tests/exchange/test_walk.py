@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -16,13 +17,13 @@ from tests.exchange.adversary import attack
 from tests.exchange.checks import check_all
 from tests.exchange.walk import EVERY_STEP, Item, Seeded, Walk, buy, wander
 
-from scidex.exchange import markets
+from scidex.exchange import liquidity, markets
 from scidex.ledger import ACCOUNTS, wallet_of
 
-WALKS = int(os.environ.get("SCIDEX_WALKS", "3"))
+WALKS = int(os.environ.get("SCIDEX_WALKS", "4"))
 FIRST = int(os.environ.get("SCIDEX_FIRST_WALK", "0"))
-STEPS = int(os.environ.get("SCIDEX_STEPS", "1500"))
-RUNS = int(os.environ.get("SCIDEX_RUNS", "25"))
+STEPS = int(os.environ.get("SCIDEX_STEPS", "2500"))
+RUNS = int(os.environ.get("SCIDEX_RUNS", "40"))
 ATTACKS = int(os.environ.get("SCIDEX_ATTACKS", "100"))
 
 KINDS = {
@@ -32,6 +33,9 @@ KINDS = {
     "market.cancel",
     "market.expire",
     "market.liquidity",
+    "liquidity.plan",
+    "liquidity.cancel",
+    "liquidity.carry_out",
     "market.close",
     "market.resolve",
     "market.void",
@@ -110,9 +114,16 @@ def _as_rule(step: Callable[[Walk], None]) -> object:
 
 
 def meet(walk: Walk) -> None:
-    """The adversary, in one of the markets that trade now."""
+    """The adversary, in one of the markets that trade now; before some, a deeper market is due, as everybody knows."""
     if names := walk.trading():
         name = walk.dice.pick(names)
+        if walk.dice.number(0, 1):
+            planned = liquidity.PlannedChange(walk.now + timedelta(seconds=1), 5 * walk.market(name).liquidity)
+            walk.ask("operator", liquidity.PlanLiquidity(name, (planned,)))
+            walk.now += timedelta(minutes=walk.dice.pick((1, 90)))
+            if not walk.market(name).open_at(walk.now):
+                return
+            walk.accepted["adversary: deeper market due"] += bool(walk.planned(name))
         market, fee = walk.market(name), walk.world.policy(walk.world.newest_policy()).market_fee
         attack(walk, name)
         book = "book" if market.resting else "no book"
@@ -146,13 +157,13 @@ def test_an_adversary_who_sees_the_book_never_profits_without_information() -> N
     """In worlds met in the middle of walks, with resting orders, changed liquidity and fees, or with none of these."""
     met: Counter[str] = Counter()
     seed = FIRST
-    while sum(met.values()) < 2 * ATTACKS:
-        met.update(wander(seed, 400, every=20, visit=meet).accepted)
-        met = Counter({name: count for name, count in met.items() if name.startswith("adversary")})
+    while met["adversary: as opened"] + met["adversary: liquidity changed"] < ATTACKS:
+        met.update(wander(seed, 200, every=12, visit=meet).accepted)
         seed += 1
     worlds = [f"adversary: {book}, {fee}" for book in ("book", "no book") for fee in ("fee", "no fee")]
     assert min(met[name] for name in worlds) >= ATTACKS // 20, met
-    assert min(met[f"adversary: {name}"] for name in ("liquidity changed", "as opened")) >= ATTACKS // 10, met
+    others = ("liquidity changed", "as opened", "deeper market due")
+    assert min(met[f"adversary: {name}"] for name in others) >= ATTACKS // 10, met
 
 
 def test_what_a_change_of_liquidity_brings_to_a_holder_its_funder_pays() -> None:

@@ -17,7 +17,7 @@ from scidex.actors import RegisterActor
 from scidex.core.errors import Refusal
 from scidex.core.machine import Context, kind_of
 from scidex.entities import EntityKey, RegisterEntity
-from scidex.exchange import bounties, markets, settlement
+from scidex.exchange import bounties, liquidity, markets, settlement
 from scidex.exchange.markets import lmsr
 from scidex.exchange.resource_allocator import AllocatePool, Claim, RecordSpending
 from scidex.lab import first_world
@@ -194,6 +194,10 @@ class Walk:
     def book(self, name: str) -> list[markets.RestingOrder]:
         return markets.open_orders(self.world.state, name)
 
+    def planned(self, name: str) -> list[liquidity.Change]:
+        changes = [change for _, change in self.world.state.whole(liquidity.CHANGES, name)]
+        return sorted((change for change in changes if change.state == "planned"), key=lambda change: change.at)
+
     def shares(self, name: str, owner: str) -> tuple[int, ...]:
         position = self.world.state.get(markets.POSITIONS, markets.PositionKey(name, owner))
         return position.shares if position else (0,) * len(self.market(name).outcomes)
@@ -258,6 +262,8 @@ class Walk:
 ONCE = {
     markets.CancelOrder,
     markets.ExpireOrder,
+    liquidity.CarryOutChange,
+    liquidity.CancelChange,
     markets.CloseMarket,
     markets.ResolveMarket,
     markets.VoidMarket,
@@ -411,6 +417,35 @@ def change_liquidity(walk: Walk) -> None:
     # The curve goes on from there, to the last digit but one: its offsets are rounded to 10^-15.
     curve = lmsr.prices_of(after.shares, after.liquidity, after.offsets)
     assert all(abs(one - other) <= 2 for one, other in zip(curve, after.prices, strict=True))
+
+
+def plan(walk: Walk) -> None:
+    """Changes of liquidity for later, which everybody sees coming."""
+    if (chosen := _chosen(walk)) is None:
+        return
+    changes = tuple(
+        liquidity.PlannedChange(
+            walk.now + timedelta(minutes=walk.dice.number(1, 600), seconds=place), walk.dice.number(T, 400 * T)
+        )
+        for place in range(walk.dice.number(1, 2))
+    )
+    walk.ask(walk.dice.pick(("operator", "maker")), liquidity.PlanLiquidity(chosen[0], changes))
+
+
+def carry_out(walk: Walk) -> None:
+    """What the keeper does: no price moves, and a change waits while a price has yet to settle."""
+    for name in walk.live:
+        before = walk.market(name)
+        for change in walk.planned(name):
+            if change.at <= walk.now:
+                walk.ask("bob", liquidity.CarryOutChange(name, change.change))
+        assert walk.market(name).prices == before.prices
+
+
+def cancel_plan(walk: Walk) -> None:
+    if found := [change for name in walk.live for change in walk.planned(name)]:
+        change = walk.dice.pick(found)
+        walk.ask(walk.dice.pick(("operator", "bob")), liquidity.CancelChange(change.market, change.change))
 
 
 def there_and_back(walk: Walk) -> None:
@@ -679,12 +714,15 @@ STEPS: dict[Callable[[Walk], None], int] = {
     cancel: 6,
     expire_orders: 3,
     change_liquidity: 4,
+    plan: 2,
+    carry_out: 4,
+    cancel_plan: 1,
     there_and_back: 8,
     stage: 2,
     record_stages: 1,
-    propose: 5,
-    dispute: 3,
-    decide: 3,
+    propose: 6,
+    dispute: 5,
+    decide: 5,
     wait_for_what_is_due: 3,
     advance: 3,
     close: 1,

@@ -25,8 +25,11 @@ MORE_FILES = {
     },
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
     # and a position, which quotes, orders and rehearsals share. exact and maker: the curve's arithmetic in many digits;
-    # book, an order's way past resting orders and maker; resting, trading, limits: the rules of orders; refusals.
-    "scidex.exchange.markets": {"lmsr", "fills", "exact", "maker", "book", "resting", "trading", "limits", "refusals"},
+    # book, an order's way past resting orders and maker; resting, trading, limits: the rules of orders; depth, how the
+    # liquidity changes; refusals.
+    "scidex.exchange.markets": {
+        *("lmsr", "fills", "exact", "maker", "book", "resting", "trading", "limits", "depth", "refusals"),
+    },
     # evidence, what a settlement may stand on; refusals beside the model; standing, what holds now and who may judge it,
     # which every rule asks first; payouts, where the tokens go.
     "scidex.exchange.settlement": {"evidence", "refusals", "standing", "payouts"},

@@ -28,6 +28,7 @@ PURE_FILES = {
     "refusals",
     "admission",
     "limits",
+    "depth",
     "grants",
     "tiers",
     "intake",

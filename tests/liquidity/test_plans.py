@@ -36,6 +36,8 @@ from scidex.exchange.markets import (
     LiquiditySourceInvalid,
     MarketClosed,
     NotYourMarket,
+    PriceUnsettled,
+    change_liquidity,
     close_market,
     find_market,
     liquidity_for,
@@ -75,6 +77,31 @@ def test_changes_come_in_time_and_no_price_moves(town):
     later, earlier = find_changes(town.tx, market=market)
     assert (earlier.liquidity, later.liquidity) == (400 * T, 30 * T)
     assert earlier.paid > 0 > later.paid
+
+
+def test_who_pushes_the_price_before_a_planned_change_is_not_paid_for_it(town):
+    """Before there was this rule alice had 11 tokens out of it: b KL(0.731 || 0.5)."""
+    market, alice = town.market("m"), town.actor("alice")
+    plan(town, (2, 400))
+    town.pass_by(2 * 3600)
+    bought = place_order(town.as_actor(alice), market=market, outcome="yes", shares=100 * T).result
+    assert carry_out_due_changes(town.as_actor(alice)) == []
+    with pytest.raises(
+        PriceUnsettled, match=r"'yes' is 0\.731059, and 0\.5 on the mean of the last 3600 s, more than 0\.02"
+    ):
+        change_liquidity(town.as_actor("maker"), market=market, liquidity=400 * T)
+    # Down it may go at once: who sells into a smaller market gets less.
+    change_liquidity(town.as_actor("maker"), market=market, liquidity=99 * T)
+    town.pass_by(3000)
+    assert carry_out_due_changes(town.tx) == []
+    sold = place_order(town.as_actor(alice), market=market, outcome="yes", side="sell", shares=100 * T).result
+    assert bought.paid + sold.paid > 0
+    # She kept it up for most of an hour: it settles an hour after her sale, and not before.
+    assert carry_out_due_changes(town.tx) == []
+    town.pass_by(3600)
+    (done,) = carry_out_due_changes(town.tx)
+    assert (done.result.change.state, find_market(town.tx, market).liquidity) == ("done", 400 * T)
+    assert lab.audit(town.tx).ok
 
 
 def test_what_is_late_still_comes_in_order(town):

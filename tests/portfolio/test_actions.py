@@ -14,9 +14,9 @@ from scidex.core.errors import Refusal
 from scidex.core.journal import Request, perform
 from scidex.entities import EntityKey, register_entity
 from scidex.exchange.markets import (
+    ChangeLiquidity,
     LimitOrder,
     Order,
-    change_liquidity,
     close_market,
     open_market,
     place_order,
@@ -59,8 +59,8 @@ def live_a_little(town, seed, path):
         town.pass_by(chance.choice((0, 0.5, 600, 9000, 40_000)))
         if chance.random() < 0.2:
             town.pass_by(1)
-            name = f"m{chance.randrange(8)}"
-            change_liquidity(town.as_actor("maker"), market=name, liquidity=chance.randrange(20, 300) * T)
+            deepen = ChangeLiquidity(f"m{chance.randrange(8)}", chance.randrange(20, 300) * T)
+            perform(town.tx, [Request(deepen, "maker")])  # refused where its price has yet to settle
             town.pass_by(1)
     for n, end in enumerate(chance.sample(("resolve", "resolve", "prove", "void", "close", "", "", ""), 8)):
         town.pass_by(chance.choice((0, 900, 50_000)))

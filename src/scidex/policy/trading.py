@@ -45,6 +45,13 @@ class MarketPolicy(BaseModel):
     liquidity_changes_max: int = Field(
         default=100, ge=1, le=10_000, description="most changes of liquidity that one market has ahead of it"
     )
+    liquidity_price_gap: Decimal = Field(
+        default=Decimal("0.02"),
+        gt=0,
+        le=1,
+        description="most that a price may be off its mean when its market's liquidity rises; 1 lets it rise always",
+    )
+    liquidity_window_s: int = Field(default=3600, ge=1, description="seconds over which that mean is taken")
     void_window_s: int = Field(
         default=86_400, ge=1, description="seconds before the close whose mean price a void market pays"
     )

@@ -22,7 +22,7 @@ from scidex.exchange.liquidity.model import (
     PlannedChange,
 )
 from scidex.exchange.liquidity.store import due_changes
-from scidex.exchange.markets import MARKETS, in_utc
+from scidex.exchange.markets import MARKETS, TRADES, in_utc
 from scidex.ledger import ACCOUNTS, AccountKey
 
 
@@ -67,7 +67,12 @@ CARRY_OUT = declare(
         CarryOutChange,
         ChangeEnded,
         rules.carry_out_change,
-        {MARKETS: _market, CHANGES: _one_change, ACCOUNTS: _accounts},
+        {
+            MARKETS: _market,
+            CHANGES: _one_change,
+            ACCOUNTS: _accounts,
+            TRADES: lambda command, actor, state: (Whole(command.market),),
+        },
     )
 )
 
@@ -96,5 +101,6 @@ def carry_out_due_changes(tx: Tx, *, limit: int = 1000) -> list[Receipt[ChangeEn
     """Carry out, or skip, the planned changes whose time has come; safe to run from several workers at once."""
     requests = [Request(CarryOutChange(*key), tx.actor) for key in due_changes(tx, limit=limit)]
     answers = perform(tx, requests) if requests else []
-    # A refusal here means that somebody else ended the change in between, which is what was wanted.
+    # A refusal here means that somebody else ended the change in between, which is what was wanted, or that a price has
+    # yet to settle: then it is asked for again.
     return [answer for answer in answers if not isinstance(answer, Refusal)]

@@ -24,6 +24,7 @@ from scidex.exchange.liquidity.model import (
 )
 from scidex.exchange.markets import (
     Market,
+    PriceUnsettled,
     check_liquidity,
     require_funder,
     require_market,
@@ -98,8 +99,9 @@ def cancel_change(state: State, command: CancelChange, context: Context) -> Chan
 def carry_out_change(state: State, command: CarryOutChange, context: Context) -> ChangeEnded:
     """Carry out the next planned change of a market; anyone may ask once its time has come.
 
-    Where the market or its funder's money does not allow it any more it is skipped whole, with the reason.
-    Refuses: UnknownMarket, UnknownChange, ChangeEndedAlready, ChangeNotDue.
+    Where the market or its funder's money does not allow it any more it is skipped whole, with the reason; while a
+    price has yet to settle it waits.
+    Refuses: UnknownMarket, UnknownChange, ChangeEndedAlready, ChangeNotDue, PriceUnsettled.
     """
     market = require_market(state, command.market)
     change = _require_planned(state, command)
@@ -107,6 +109,8 @@ def carry_out_change(state: State, command: CarryOutChange, context: Context) ->
         raise ChangeNotDue(change=change.change, at=change.at.isoformat())
     try:
         changed = set_liquidity(state, context, market, change.liquidity)
+    except PriceUnsettled:
+        raise
     except Refusal as refusal:
         return _end(state, context, change._replace(why=f"{refusal.code}: {refusal}"), "skipped")
     return _end(state, context, change._replace(paid=changed.paid), "done")

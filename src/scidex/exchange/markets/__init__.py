@@ -17,6 +17,7 @@ from scidex.exchange.markets.actions import (
     void_market,
 )
 from scidex.exchange.markets.book import Path, buy_path, offers_to
+from scidex.exchange.markets.depth import require_funder, set_liquidity
 from scidex.exchange.markets.fills import Fill, empty_position, fill_of, position_after
 from scidex.exchange.markets.maker import liquidity_for, pool_liquidity, shares_to_price
 from scidex.exchange.markets.model import (
@@ -73,6 +74,7 @@ from scidex.exchange.markets.refusals import (
     OutcomesInvalid,
     PriceMoved,
     PriceReached,
+    PriceUnsettled,
     ProposalNeeded,
     ResolverHoldsPosition,
     SideInvalid,
@@ -91,9 +93,7 @@ from scidex.exchange.markets.rules import (
     new_market,
     pay_mean,
     pay_winner,
-    require_funder,
     require_outcome,
-    set_liquidity,
     void_prices,
 )
 from scidex.exchange.markets.store import (
@@ -156,6 +156,7 @@ __all__ = [
     "PositionKey",
     "PriceMoved",
     "PriceReached",
+    "PriceUnsettled",
     "ProposalNeeded",
     "ResolveMarket",
     "ResolverHoldsPosition",

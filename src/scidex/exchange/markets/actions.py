@@ -12,7 +12,7 @@ from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request, perform, perform_one
 from scidex.core.machine import Kind, Look, State, Whole, declare
 from scidex.entities import ENTITIES, EntityKey
-from scidex.exchange.markets import limits, rules, trading
+from scidex.exchange.markets import depth, limits, rules, trading
 from scidex.exchange.markets.book import offers_to
 from scidex.exchange.markets.fills import Fill, fill_of, outcome_of
 from scidex.exchange.markets.model import (
@@ -179,8 +179,13 @@ LIQUIDITY = declare(
         "market.liquidity",
         ChangeLiquidity,
         LiquidityChanged,
-        rules.change_liquidity,
-        {MARKETS: _market, ACCOUNTS: _accounts_to_fund, ACTORS: _asking},
+        depth.change_liquidity,
+        {
+            MARKETS: _market,
+            ACCOUNTS: _accounts_to_fund,
+            ACTORS: _asking,
+            TRADES: lambda command, actor, state: (Whole(command.market),),
+        },
     )
 )
 CLOSE = declare(
@@ -343,7 +348,8 @@ def change_liquidity(tx: Tx, *, market: str, liquidity: int, key: str | None = N
     """Make a market's liquidity so many token parts, at the cost of its funder, without moving a price.
 
     Refuses: UnknownMarket, MarketClosed, MarketSettled, NotYourMarket, UnknownActor, AmountNotNumber,
-    AmountNotPositive, AmountTooLarge, LiquidityInvalid, UnknownAccount, InsufficientFunds, BalanceTooLarge, KeyReused.
+    AmountNotPositive, AmountTooLarge, LiquidityInvalid, PriceUnsettled, UnknownAccount, InsufficientFunds,
+    BalanceTooLarge, KeyReused.
     """
     return perform_one(tx, Request(ChangeLiquidity(market, liquidity), tx.actor, key))
 

@@ -13,6 +13,11 @@ class LiquidityInvalid(Invalid):
     """The liquidity {given} is below the least, {least} tokens; give the market more."""
 
 
+class PriceUnsettled(Refused):
+    """The liquidity of {market} cannot rise now: the price of {outcome!r} is {price}, and {mean} on the mean of the
+    last {window} s, more than {gap} off. Ask again once it has settled: nobody is to be paid for pushing it first."""
+
+
 class LiquiditySourceInvalid(Invalid):
     """A market opens with a `liquidity` or with a `subsidy` that pays for one, not with {given}; give one of them. Only
     an operator who opens it from a treasury may leave both to the policy."""

@@ -17,9 +17,7 @@ from scidex.exchange.markets.model import (
     MARKETS,
     POSITIONS,
     TRADES,
-    ChangeLiquidity,
     CloseMarket,
-    LiquidityChanged,
     Market,
     MarketClosedReceipt,
     MarketOpened,
@@ -37,7 +35,6 @@ from scidex.exchange.markets.refusals import (
     LiquiditySourceInvalid,
     MarketExists,
     MarketSettled,
-    NotYourMarket,
     OutcomesInvalid,
     ProposalNeeded,
     ResolverHoldsPosition,
@@ -338,53 +335,3 @@ def end_of_trading(market: Market, now: datetime) -> datetime:
     if market.ended_at is not None:
         return market.ended_at
     return now if market.closes_at is None else min(now, market.closes_at)
-
-
-def change_liquidity(state: State, command: ChangeLiquidity, context: Context) -> LiquidityChanged:
-    """Make trades move the prices less, or more, from here on; the prices stay as they are.
-
-    What the maker may now lose more is paid by who funded it, and what it may lose less goes back there, to the part.
-    Refuses: UnknownMarket, MarketClosed, MarketSettled, NotYourMarket, UnknownActor, AmountNotNumber,
-    AmountNotPositive, AmountTooLarge, LiquidityInvalid, UnknownAccount, InsufficientFunds, BalanceTooLarge.
-    """
-    market = require_market(state, command.market)
-    require_funder(state, context, market)
-    return set_liquidity(state, context, market, command.liquidity)
-
-
-def require_funder(state: State, context: Context, market: Market) -> None:
-    """Pass if the actor may change the market's liquidity. Refuses: NotYourMarket, UnknownActor."""
-    if market.funder != f"actor:{context.actor}":
-        try:
-            require_role(state, context, "operator")
-        except RoleNeeded:
-            raise NotYourMarket(actor=context.actor, market=market.market) from None
-
-
-def set_liquidity(state: State, context: Context, market: Market, liquidity: int) -> LiquidityChanged:
-    """The change itself, whoever decided it; where it is refused, nothing has moved.
-
-    Refuses: MarketClosed, MarketSettled, AmountNotNumber, AmountNotPositive, AmountTooLarge, LiquidityInvalid,
-    UnknownAccount, InsufficientFunds, BalanceTooLarge.
-    """
-    require_open(market, context.now)
-    check_liquidity(liquidity, context)
-    offsets = maker.offsets_with(market.shares, market.liquidity, market.offsets, liquidity)
-    needed = maker.collateral_needed(market.shares, liquidity, offsets)
-    # No more comes back than was paid: gains stay until the end, when there is nothing left to cover.
-    paid = max(needed - (balance_of(state, market.collateral) - market.fees), 1 - market.subsidy)
-    if paid > 0:
-        move(state, context, market.funder_account, market.collateral, paid, "market subsidy")
-    elif paid < 0:
-        move(state, context, market.collateral, market.funder_account, -paid, "market subsidy returned")
-    subsidy = market.subsidy + paid
-    changed = market._replace(
-        liquidity=liquidity,
-        offsets=offsets,
-        subsidy=subsidy,
-        anchor=market.shares,
-        opening=opening_prices(market),
-        surplus=balance_of(state, market.collateral) - market.fees - subsidy,
-    )
-    state.put(MARKETS, market.market, changed)
-    return LiquidityChanged(market.market, liquidity, paid, subsidy, market.prices)
