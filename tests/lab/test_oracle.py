@@ -13,6 +13,7 @@ from tests.settlement.commands import commands_on
 
 from scidex import lab, ledger
 from scidex.actors import RegisterActor
+from scidex.atlas import knowledge
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.journal import Entry, Request, perform
@@ -186,6 +187,49 @@ earning_commands = st.one_of(
     st.builds(earnings.RetractOutput, outputs, st.just("r")),
 )
 
+said = ("tau", "Tau", "amyloid", "  ")
+edge_names = tuple(knowledge.edge_id(text, "causes", "it") for text in ("tau", "amyloid", "none"))
+edges = st.builds(
+    knowledge.NewEdge,
+    st.sampled_from(said[:3]),
+    st.just("causes"),
+    st.just("it"),
+    st.just("s"),
+    st.sampled_from((None, 900)),
+)
+learnt = st.builds(
+    knowledge.SubmitKnowledge,
+    st.sampled_from((*ARTIFACTS, *WORKS)),
+    st.lists(edges, min_size=1, max_size=3).map(tuple),
+    st.lists(
+        st.builds(
+            knowledge.NewGain,
+            st.sampled_from(("paper", "quality", "poem")),
+            st.sampled_from(("r", "R")),
+            st.sampled_from((1, 1, 0)),
+        ),
+        max_size=1,
+    ).map(tuple),
+    st.sampled_from((None, "w1", "")),
+)
+named = st.sampled_from((*edge_names[:2], *edge_names))
+knowledge_commands = st.one_of(
+    learnt,
+    learnt,
+    learnt,
+    st.builds(knowledge.SubmitKnowledge, st.sampled_from(ARTIFACTS), st.just((knowledge.NewEdge(*said),))),
+    st.builds(knowledge.RetractEdge, named, st.just("r")),
+    st.builds(knowledge.ReinstateEdge, named, st.just("r")),
+    st.builds(knowledge.MergeEdges, named, named, st.just("n"), st.sampled_from((edge_names, edge_names, ()))),
+    st.builds(knowledge.SplitEdge, named, st.just("n"), st.sampled_from((edge_names, edge_names, ()))),
+    st.builds(
+        knowledge.AuditEdges,
+        st.lists(st.builds(knowledge.Verdict, named, st.booleans()), max_size=2).map(tuple),
+        st.just("n"),
+    ),
+    st.builds(knowledge.RetractGain, st.sampled_from(("paper", "poem")), st.sampled_from(("r", "R")), st.just("r")),
+)
+
 proposal_names = numbers.map(lambda n: f"p{n}")
 electorates = st.sampled_from(
     (proposals.Electorate(("alice", "carol", "operator"), 0), proposals.Electorate(("carol", "operator"), 0), None)
@@ -259,6 +303,7 @@ limit_orders = st.builds(
 
 commands = st.one_of(
     earning_commands,
+    knowledge_commands,
     proposal_commands,
     proposal_commands,
     score_commands,
