@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from scidex.entities import EntityKey, register_entity
 from scidex.lab import audit
 from scidex.ledger import AccountKey
 from scidex.metering import UsageEvent
-from scidex.senate import budgets, reviews
+from scidex.senate import budgets, proposals, reviews
 
 UNITS = ("llm_reasoning", "llm_standard")
 
@@ -277,3 +278,49 @@ def test_a_decision_that_was_changed_is_named(economy: Economy, new_database: ob
         report = audit(tx)
     assert not report.ok and not report.checks["reviews"]
     assert "fingerprint" in report.findings[0].problem
+
+
+def test_what_a_proposal_granted_stands_for_its_time(economy: Economy, clock: FakeClock) -> None:
+    keys = found(economy, artifacts=2)
+    gap = keys[0]
+
+    def ask(tx: Tx) -> str:
+        for name in ("rita", "rolf", "rosa"):
+            register_actor(tx, name=name, roles=("reviewer",))
+        ledger.issue(tx, account=AccountKey("pool:proposals", "pool", "llm_standard"), amount=50_000, reason="sleeve")
+        return tx.actor
+
+    economy.run(ask, actor="operator")
+    made = economy.run(
+        lambda tx: proposals.propose(
+            tx,
+            entity=gap,
+            requested={"llm_standard": 5_000},
+            justification="two of the three steps have a protocol now",
+            expected=(proposals.Expected("edges", Decimal(40), 1_209_600),),
+            evidence=(proposals.Paper("PMID:31978945", "the same pathway"),),
+        ),
+        actor="alice",
+    ).result
+    for name in ("rita", "rolf", "rosa"):
+        with economy.reading() as tx:
+            stands = proposals.find_proposal(tx, made.proposal).state
+        if stands == "open":
+            economy.run(
+                lambda tx, made=made: proposals.vote_on_proposal(
+                    tx, proposal=made.proposal, choice="approve", reason="it holds"
+                ),
+                actor=name,
+            )
+    economy.run(
+        lambda tx: budgets.set_budget(tx, entity=gap, pool="proposals", budgets={}, priority_score=0.0),
+        actor="operator",
+    )
+    first = economy.review(pool="proposals", cycle="2026-W01", actor="operator")
+    clock.pass_by(29 * 86_400)
+    second = economy.review(pool="proposals", cycle="2026-W05", actor="operator")
+    with economy.reading() as tx:
+        one, two = (reviews.find_decisions(tx, number=each.number)[0] for each in (first, second))
+    assert (one.voted, one.old, one.new) == ((5_000,), (5_000,), (5_000,))
+    assert two.voted == (0,) and two.new < two.old
+    sound(economy)

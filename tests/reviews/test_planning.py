@@ -48,6 +48,7 @@ def world(seed: int, size: int) -> Inputs:
         old=old,
         held=(old * dice.random(shape) * (dice.random(shape) < 0.3)).astype(np.int64),
         spent=dice.integers(0, scale, shape) * (dice.random(shape) < 0.5),
+        voted=dice.integers(0, scale, shape) * (dice.random(shape) < 0.1),
         direction=dice.integers(-1, 2, shape),
         moved_at=dice.integers(0, 4 * WEEK, shape),
         score=fractions(0, ONE),
@@ -106,7 +107,8 @@ def check(before: Inputs, made: Plan, policy: Policy) -> None:
         assert (new[rises] <= (most + np.where(made.drawn, lot, 0))[rises]).all(), "more than the claim"
         assert not (rises & made.capped).any(), "a low return was given more"
         if before.sort == WEEKLY:
-            assert int(target.sum()) <= whole
+            free = np.maximum(target - np.minimum(before.voted[place], old), 0)
+            assert int(free.sum()) <= whole
         else:
             assert not rises.any()
         # In scarcity nothing is left over: what the pool has is handed out.
@@ -165,7 +167,7 @@ def lone(**facts: object) -> Inputs:
     unknown = np.full(2, UNKNOWN, dtype=np.int64)
     none = np.zeros(2, dtype=np.int64)
     base = Inputs(
-        units=("llm_reasoning",), free=(10_000,), old=empty, held=empty, spent=empty, direction=empty, moved_at=empty,
+        units=("llm_reasoning",), free=(10_000,), old=empty, held=empty, spent=empty, voted=empty, direction=empty, moved_at=empty,
         score=unknown, market_weight=unknown, weight_before=unknown, capital=none, credit=none, low=unknown,
         strong=unknown, low_reviews=none, order=[b"a", b"b"], now=0,
     )  # fmt: skip
@@ -210,6 +212,12 @@ def test_a_daily_review_cuts_what_burns_for_a_low_return_and_raises_nothing() ->
     )  # fmt: skip
     made = plan_review(given, Policy())
     assert made.cut.tolist() == [True, False] and made.new.tolist() == [[2_000, 4_000]]
+
+
+def test_what_a_proposal_has_granted_of_late_is_not_cut() -> None:
+    given = lone(old=np.array([[1_000, 1_000]]), voted=np.array([[900, 0]]), free=(0,))
+    made = plan_review(given, Policy(review_exploration_share=Decimal(0), review_step_tokens=Decimal(1000)))
+    assert made.target.tolist() == [[900, 0]] and made.new.tolist() == [[900, 0]]
 
 
 def test_a_credit_adds_to_the_claim_of_who_gave_back() -> None:

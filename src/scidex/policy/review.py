@@ -94,6 +94,12 @@ class ReviewPolicy(BaseModel):
         le=1,
         description="share of an idle budget given back since the last weekly review that adds to the next claim",
     )
+    review_voted_s: int = Field(
+        default=2_419_200,
+        ge=0,
+        le=10**8,
+        description="seconds for which reviews leave an artifact what a proposal has granted it and it has not spent",
+    )
     review_burn_share: Decimal = Field(
         default=Decimal("0.5"),
         gt=0,

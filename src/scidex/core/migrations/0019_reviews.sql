@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS review_decision (
   old bigint[] NOT NULL,
   held bigint[] NOT NULL,
   spent bigint[] NOT NULL,
+  voted bigint[] NOT NULL,
   spent_total bigint[] NOT NULL,
   direction bigint[] NOT NULL,
   moved_at bigint[] NOT NULL,

@@ -158,13 +158,8 @@ def pool_lacks(state: State, pool: str, amounts: Amounts) -> Amounts:
     return tuple((unit, missing) for unit, missing in found if missing > 0)
 
 
-def grant_bar(state: State, entity: EntityKey, pool: str, amounts: Amounts) -> str | None:
-    """Why an artifact's budget cannot take a grant of this pool now, whatever the pool has; None where it can."""
-    before = state.get(BUDGETS, entity)
-    if before is not None and before.pool not in (None, pool):
-        left = any(_found(state, budget_account(entity, unit)).balance > 0 for unit, _ in before.budgets)
-        if left:
-            return f"the budget of {named(entity)} came out of the pool {before.pool} and has some of it left"
+def grant_bar(state: State, entity: EntityKey, amounts: Amounts) -> str | None:
+    """Why an artifact's budget cannot take these grants now, whatever the pool has; None where it can."""
     if any(_found(state, budget_account(entity, unit)).balance + amount > MAX_AMOUNT for unit, amount in amounts):
         return f"the budget of {named(entity)} would be above the largest amount"
     return None
@@ -175,6 +170,8 @@ def grant_from_pool(
 ) -> None:
     """Move these parts out of a pool that has them into an artifact's budget, a row of `resource_allocations` each.
 
+    A budget that is another pool's stays that pool's: the grant has then moved from one pool to the other, and what is
+    idle or cut of it returns to the one that the budget is of.
     Whoever decides that has seen to `pool_lacks` and `grant_bar`. The command must touch the budget and all accounts.
     """
     for line, (unit, amount) in enumerate(amounts):
@@ -202,7 +199,7 @@ def grant_from_pool(
         BUDGETS,
         entity,
         keep._replace(
-            pool=pool,
+            pool=keep.pool or pool,
             budgets=tuple(sorted(granted.items())),
             storage_hours=context.policy.storage_budget_hours,
             updated_at=context.now,

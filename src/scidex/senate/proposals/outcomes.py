@@ -151,7 +151,7 @@ def pay(steps: Steps) -> None:
     """Move an approved grant out of its pool, all of it or nothing."""
     proposal, state = steps.proposal, steps.state
     assert proposal.pool is not None, proposal
-    if bar := grant_bar(state, proposal.entity, proposal.pool, proposal.requested):
+    if bar := grant_bar(state, proposal.entity, proposal.requested):
         put_off(steps, f"{bar}; its proposer may open it again")
         return
     lacks = pool_lacks(state, proposal.pool, proposal.requested)

@@ -88,7 +88,7 @@ class ProposalNotDue(Refused):
 
 
 class GrantBlocked(Refused):
-    """{why}; ask the pool that it came out of, or for less, or have what is left set back first."""
+    """{why}; ask for less."""
 
 
 class PolicyMoved(Refused):

@@ -81,7 +81,7 @@ def propose(state: State, command: Propose, context: Context) -> ProposalReceipt
     if not command.expected:
         raise ExpectedGainInvalid(problem="nothing is expected")
     check_expected(command.expected)
-    if bar := grant_bar(state, command.entity, pool, requested):
+    if bar := grant_bar(state, command.entity, requested):
         raise GrantBlocked(why=bar)
     proposal = Proposal(
         proposal=f"p{context.number}",
@@ -161,7 +161,7 @@ def open_proposal(state: State, command: OpenProposal, context: Context) -> Prop
     if proposal.sort == POLICY:
         asked = tuple((change.field, change.after) for change in proposal.changes)
         proposal = proposal._replace(changes=changes_of(context.policy, asked))
-    elif bar := grant_bar(state, proposal.entity, proposal.pool or "", proposal.requested):
+    elif bar := grant_bar(state, proposal.entity, proposal.requested):
         raise GrantBlocked(why=bar)
     # The votes of a former round stay on record and count no more.
     votes = tuple(vote._replace(counts=False) for vote in proposal.votes)

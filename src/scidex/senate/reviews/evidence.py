@@ -66,7 +66,10 @@ def render(given: Gathered | Known, plan: Plan) -> str:
         *map(_numbers, (known.capital, known.credit, given.edges, given.tokens)),
         *map(_fractions, (known.low, known.strong)),
         _numbers(known.low_reviews),
-        *map(_arrays, (known.old, known.held, known.spent, given.spent_total, known.direction, known.moved_at)),
+        *map(
+            _arrays,
+            (known.old, known.held, known.spent, known.voted, given.spent_total, known.direction, known.moved_at),
+        ),
         *map(_numbers, (plan.merit, plan.market)),
         *map(_flags, (plan.eligible, plan.drawn, plan.capped, plan.cut)),
         *map(_numbers, (plan.low_reviews, plan.boost)),
@@ -122,8 +125,9 @@ def parse(text: str, review: Review) -> Known:
         old=old,
         held=_from_arrays(columns[14]),
         spent=_from_arrays(columns[15]),
-        direction=_from_arrays(columns[17]),
-        moved_at=_from_arrays(columns[18]),
+        voted=_from_arrays(columns[16]),
+        direction=_from_arrays(columns[18]),
+        moved_at=_from_arrays(columns[19]),
         score=_from_numbers(columns[3]),
         market_weight=_from_numbers(columns[4]),
         weight_before=_from_numbers(columns[5]),
@@ -137,7 +141,7 @@ def parse(text: str, review: Review) -> Known:
         sort=review.sort,
     )
     edges, tokens = _from_numbers(columns[8]), _from_numbers(columns[9])
-    return Known(entities, inputs, edges, tokens, _from_arrays(columns[16]))
+    return Known(entities, inputs, edges, tokens, _from_arrays(columns[17]))
 
 
 def name_of(text: str) -> str:
@@ -225,7 +229,15 @@ def decisions(given: Gathered | Known, plan: Plan, rows: Iterable[int], number: 
     for row in rows:
         arrays = [
             tuple(column[:, row].tolist())
-            for column in (known.old, known.held, known.spent, given.spent_total, known.direction, known.moved_at)
+            for column in (
+                known.old,
+                known.held,
+                known.spent,
+                known.voted,
+                given.spent_total,
+                known.direction,
+                known.moved_at,
+            )
         ]
         outcome = [
             tuple(column[:, row].tolist()) for column in (plan.target, plan.least, plan.most, plan.new, plan.binding)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import repeat
@@ -26,6 +27,7 @@ from scidex.senate.reviews.store import (
     find_returned,
     find_reviews,
     find_units,
+    find_voted,
     read_balances,
     read_moves,
     read_outcomes,
@@ -105,6 +107,7 @@ def gather(
         old=np.maximum(books.balances, 0),
         held=books.held,
         spent=np.maximum(books.spent - last.spent, 0),
+        voted=_voted(tx, places, resources, policy),
         direction=last.direction,
         moved_at=last.moved_at,
         score=np.array([UNKNOWN if score is None else round(score * ONE) for score in scores], dtype=np.int64),
@@ -210,6 +213,17 @@ def _returns(kinds: Sequence[str], edges: Ints, tokens: Ints, policy: Policy) ->
         low[rows] = np.rint(probability_below(gained, used, lowest, prior) * ONE)
         strong[rows] = ONE - np.rint(probability_below(gained, used, highest, prior) * ONE)
     return low, strong
+
+
+def _voted(tx: Tx, places: _Places, units: Sequence[str], policy: Policy) -> Ints:
+    """By unit and artifact, what proposals have granted within the time for which it stands."""
+    found = np.zeros((len(units), places.size), dtype=np.int64)
+    since = tx.now - timedelta(seconds=policy.review_voted_s)
+    for kind, name, unit, amount in find_voted(tx, since, units):
+        place = places.of.get((kind, name))
+        if place is not None:
+            found[units.index(unit), place] = amount
+    return found
 
 
 def _credits(tx: Tx, pool: str, places: _Places, policy: Policy) -> Ints:

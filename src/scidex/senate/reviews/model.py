@@ -125,8 +125,8 @@ class Decision(NamedTuple):
 
     Fractions are in 10^-6 and None where unknown; capital, credit, merit and market in token parts; `edges` in 10^-6
     and `tokens` LLM tokens over all its life. By unit, in parts: `old`, `held`, `spent` (since the review before),
-    `spent_total`, `target`, `least`, `most`, `new`, and `binding`, which bound binds. `direction` and `moved_at`
-    (seconds since 1970), before this review, say how and when a review last changed each of them.
+    `voted` (by proposals, of late), `spent_total`, `target`, `least`, `most`, `new`, and `binding`, which bound binds.
+    `direction` and `moved_at` (seconds since 1970), before this review, say how and when a review last changed each.
     """
 
     number: int
@@ -146,6 +146,7 @@ class Decision(NamedTuple):
     old: tuple[int, ...]
     held: tuple[int, ...]
     spent: tuple[int, ...]
+    voted: tuple[int, ...]
     spent_total: tuple[int, ...]
     direction: tuple[int, ...]
     moved_at: tuple[int, ...]

@@ -41,11 +41,11 @@ class Inputs:
     """All that a review knows: arrays with a row for each artifact, in the order of type and id.
 
     Units x artifacts: `old` is what a budget has left, at least 0; `held` is reserved of it; `spent` was spent since
-    the review before; `direction` is how the last review that changed it did, 1 up, -1 down, and `moved_at` when, in
-    seconds since 1970. Artifacts: `score`, `market_weight`, `weight_before` (at the last weekly review), `low` and
-    `strong` (the probability of a low and of a strong return) in 10^-6 or UNKNOWN; `capital` (the capital-weighted
-    budget) and `credit` in token parts; `low_reviews`, weekly reviews in a row with a low return; `order`, what breaks
-    ties and draws lots, smallest first.
+    the review before; `voted` was granted by proposals so lately that it stands; `direction` is how the last review
+    that changed it did, 1 up, -1 down, and `moved_at` when, in seconds since 1970. Artifacts: `score`, `market_weight`,
+    `weight_before` (at the last weekly review), `low` and `strong` (the probability of a low and of a strong return)
+    in 10^-6 or UNKNOWN; `capital` (the capital-weighted budget) and `credit` in token parts; `low_reviews`, weekly
+    reviews in a row with a low return; `order`, what breaks ties and draws lots, smallest first.
     """
 
     units: tuple[str, ...]
@@ -53,6 +53,7 @@ class Inputs:
     old: Ints
     held: Ints
     spent: Ints
+    voted: Ints
     direction: Ints
     moved_at: Ints
     score: Ints
@@ -115,7 +116,9 @@ def plan_review(given: Inputs, policy: Policy) -> Plan:
         whole = given.free[place] + _total(given.old[place])
         plan.whole.append(whole)
         if given.sort == WEEKLY:
-            plan.target[place] = _target(given, plan, policy, place, floors[place])
+            target = _target(given, plan, policy, place, floors[place])
+            # What the Senate has voted is not cut behind its back while it is new.
+            plan.target[place] = np.maximum(target, np.minimum(given.old[place], given.voted[place]))
         else:
             plan.target[place] = _safe(given, plan, policy, place)
         plan.theta.append(_step(given, plan, policy, place, unit, whole))

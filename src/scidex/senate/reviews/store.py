@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -78,8 +79,8 @@ def find_reviews(
 
 _ROW = (
     "line, entity_type, entity_id, score, market_weight, weight_before, capital, credit, edges, tokens, low, strong,"
-    " low_reviews_before, old, held, spent, spent_total, direction, moved_at, merit, market, eligible, drawn, capped,"
-    " cut, low_reviews, boost, target, least, most, new, binding"
+    " low_reviews_before, old, held, spent, voted, spent_total, direction, moved_at, merit, market, eligible, drawn,"
+    " capped, cut, low_reviews, boost, target, least, most, new, binding"
 )
 _COPY_IN = f"COPY review_decision ({_ROW}, number) FROM STDIN"
 _COPY_OUT = f"COPY (SELECT {_ROW} FROM review_decision WHERE number = %s ORDER BY line) TO STDOUT"
@@ -288,6 +289,16 @@ def _write_rows(tx: Tx, review: Review, text: str, storage_hours: int) -> None:
         " roi_score, CASE WHEN moved THEN %(cycle)s END, %(at)s, 1, %(at)s FROM review_budget WHERE is_new",
         {"pool": review.pool, "cycle": review.cycle, "at": review.at, "hours": storage_hours},
     )
+
+
+def find_voted(tx: Tx, since: datetime, units: Sequence[str]) -> list[tuple[str, str, str, int]]:
+    """Type, id, unit and parts of what proposals have granted since then."""
+    return tx.execute(
+        "SELECT entity_type, entity_id, unit, sum(amount)::bigint"
+        " FROM allocation_proposals, unnest(units, amounts) AS asked (unit, amount)"
+        " WHERE state = 'enacted' AND ended_at > %s AND unit = ANY(%s) GROUP BY entity_type, entity_id, unit",
+        [since, list(units)],
+    ).fetchall()
 
 
 def find_commands(tx: Tx) -> list[tuple[int, str]]:
