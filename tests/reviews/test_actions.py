@@ -287,7 +287,7 @@ def test_what_a_proposal_granted_stands_for_its_time(economy: Economy, clock: Fa
     def ask(tx: Tx) -> str:
         for name in ("rita", "rolf", "rosa"):
             register_actor(tx, name=name, roles=("reviewer",))
-        ledger.issue(tx, account=AccountKey("pool:proposals", "pool", "llm_standard"), amount=50_000, reason="sleeve")
+        ledger.issue(tx, account=AccountKey("pool:proposals", "pool", "llm_standard"), amount=100_000, reason="sleeve")
         return tx.actor
 
     economy.run(ask, actor="operator")
@@ -295,7 +295,7 @@ def test_what_a_proposal_granted_stands_for_its_time(economy: Economy, clock: Fa
         lambda tx: proposals.propose(
             tx,
             entity=gap,
-            requested={"llm_standard": 5_000},
+            requested={"llm_standard": 20_000},
             justification="two of the three steps have a protocol now",
             expected=(proposals.Expected("edges", Decimal(40), 1_209_600),),
             evidence=(proposals.Paper("PMID:31978945", "the same pathway"),),
@@ -321,6 +321,6 @@ def test_what_a_proposal_granted_stands_for_its_time(economy: Economy, clock: Fa
     second = economy.review(pool="proposals", cycle="2026-W05", actor="operator")
     with economy.reading() as tx:
         one, two = (reviews.find_decisions(tx, number=each.number)[0] for each in (first, second))
-    assert (one.voted, one.old, one.new) == ((5_000,), (5_000,), (5_000,))
+    assert (one.voted, one.old, one.new) == ((20_000,), (20_000,), (20_000,))
     assert two.voted == (0,) and two.new < two.old
     sound(economy)
