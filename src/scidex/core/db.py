@@ -192,7 +192,7 @@ class Database:
                 "autocommit": True,
                 "prepare_threshold": 2,
                 "connect_timeout": settings.connect_timeout_s,
-                "options": _with_given(
+                "options": with_given(
                     self.conninfo, f"-c lock_timeout={settings.lock_timeout_ms} -c timezone=UTC {options}"
                 ),
                 "application_name": "scidex",
@@ -336,7 +336,7 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
-def _with_given(conninfo: str, ours: str) -> str:
+def with_given(conninfo: str, ours: str) -> str:
     """The options of a connection: those of its URL, such as a search_path, and then ours, which win."""
     return f"{psycopg.conninfo.conninfo_to_dict(conninfo).get('options') or ''} {ours}".strip()
 
@@ -368,7 +368,7 @@ def connect_as_owner(conninfo: str, settings: Settings) -> Iterator[Connection[A
             conninfo,
             autocommit=True,
             connect_timeout=settings.connect_timeout_s,
-            options=_with_given(conninfo, "-c timezone=UTC -c client_min_messages=warning"),
+            options=with_given(conninfo, "-c timezone=UTC -c client_min_messages=warning"),
             application_name="scidex owner",
         ) as connection,
     ):

@@ -47,6 +47,13 @@ class Settings(BaseSettings):
     )
     batch_writers: int = Field(default=2, ge=1, le=64, description="batches under way at once per process")
     seal_every_s: float = Field(default=1.0, gt=0, description="pause between two blocks of the journal")
+    keeper: bool = Field(
+        default=True,
+        description="whether `scidex up` does the periodic work too; not needed where `scidex worker` runs",
+    )
+    worker_every_s: int = Field(
+        default=5, ge=1, le=30, description="pause between two rounds of `scidex worker`: what is due, then a block"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least severe log line that is written"
     )

@@ -29,9 +29,10 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the round that is under way and end."""
+        """Finish the round that is under way and end, if it has begun."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _keep(self) -> None:
         tend_at = time.monotonic()

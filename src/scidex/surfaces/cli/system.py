@@ -13,7 +13,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from scidex.core.embedded import exclusive
-from scidex.economy import Economy
+from scidex.economy import Economy, run_worker
 from scidex.lab import AuditReport
 from scidex.lab import audit as audit_all
 from scidex.surfaces.cli import render
@@ -50,6 +50,20 @@ def up(
             port=settings.port if port is None else port,
             on_ready=ready,
         )
+
+
+@answers(app, "worker")
+def worker(call: Call) -> None:
+    """Expire, settle, seal, tend and review on schedule, until Ctrl-C or SIGTERM; any number of workers may run."""
+
+    def ready() -> None:
+        if call.json:
+            render.line({"pid": os.getpid()})
+        else:
+            render.text("SciDEX works", f"stop it with Ctrl-C, or: kill {os.getpid()}")
+
+    with suppress(KeyboardInterrupt, Stopped), Economy.open(call.settings) as economy:
+        run_worker(economy, ready)
 
 
 @answers(app, "audit")

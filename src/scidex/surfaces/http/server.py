@@ -52,7 +52,8 @@ def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], N
         server = _Server(config, lambda: on_ready(_url(listening)))
         keeper = Keeper(economy)
         with _stopping(server):
-            keeper.start()
+            if economy.settings.keeper:
+                keeper.start()
             try:
                 server.run(sockets=[listening])
             finally:
