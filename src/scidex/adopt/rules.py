@@ -238,7 +238,7 @@ def _notes(found: Found, steps: Sequence[Step]) -> Iterator[str]:
     """What consumers of the table should know that nothing here can spare them."""
     for table in dict.fromkeys(step.table for step in steps if isinstance(step, AddColumn)):
         added = [step for step in steps if isinstance(step, AddColumn) and step.table == table]
-        yield f"a session that has prepared SELECT * of {table} has to prepare it again"
+        yield f"a session that has prepared SELECT * of {table}, as some drivers do by themselves, has to connect again"
         if written := [step.column for step in added if step.how != "virtual"]:
             names = ", ".join(written)
             yield f"COPY {table} FROM without a list of columns then expects {names} too; give it the list before"
