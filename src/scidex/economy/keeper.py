@@ -17,7 +17,8 @@ log = structlog.get_logger("scidex")
 
 
 class Keeper:
-    """The background thread of a server: seals blocks, ends what is due, and once an hour tends what is slow."""
+    """The background thread of a server: seals blocks, ends what is due, and once an hour tends what is slow and
+    holds the reviews that are due."""
 
     def __init__(self, economy: Economy) -> None:
         self._economy = economy
@@ -41,6 +42,7 @@ class Keeper:
                 self._do(chore)
             if time.monotonic() >= tend_at and self._do(self._economy.tend):
                 tend_at = time.monotonic() + TEND_EVERY_S
+                self._do(self._economy.hold_due_reviews)
 
     def _do(self, chore: Callable[[], int]) -> bool:
         """Whether it was done."""
