@@ -242,6 +242,8 @@ def test_the_command_line_goes_the_same_way(home: Home, tmp_path: Path) -> None:
     assert (set(found), found["roi_score"]) == (keys_of(returns.RoiView), 0.004)
     (listed,), (ranked,) = home.ask("roi", "list")["items"], home.ask("roi", "rank", "--type", "gap")["items"]
     assert found | {"as_of": ""} == listed | {"as_of": ""} == ranked | {"as_of": ""}
+    home.ask("entities", "register", "gap", "idle", "Nothing was spent")
+    assert "unknown" in home.run("roi", "show", "idle").out
     told = home.run("roi", "rank")
     assert "roi score" in told.out and "0.004" in told.out
     assert home.run("roi", "show", "barrier").code == 0

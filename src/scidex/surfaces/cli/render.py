@@ -40,6 +40,8 @@ UNIT = {
     "remaining",
 }  # fmt: skip
 """Fields whose amounts are in the unit that the view, the account or the command names."""
+RETURNS = {"audited", "audited_shrunk", "cost_tokens", "precision", "roi_score", "shrunk"}
+"""Figures that may be unknown, and have more digits than anybody reads."""
 PRICES = {"average_price", "lagged", "price", "prices", "uncertainty"}
 
 COLUMNS: dict[str, str] = {
@@ -272,15 +274,19 @@ def heading(name: str, unit: str | None = None) -> str:
 
 
 def cell(name: str, value: Any) -> str:
-    """A value as people read it: exact, prices to six digits, what is not known said so.
+    """A value as people read it: exact, prices and returns to six digits, what is not known said so.
 
     >>> cell("amount", 1e-06), cell("price", None), cell("payout", None), cell("price", 2 / 3)
     ('0.000001', 'unknown', '-', '0.666667')
+    >>> cell("roi_score", None), cell("shrunk", 2 / 3000), cell("roi_score", 1e-7 / 3)
+    ('unknown', '0.000666667', '0.0000000333333')
     """
     if value is None:
-        return "unknown" if name in PRICES else "-"
+        return "unknown" if name in PRICES or name in RETURNS else "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float) and name in RETURNS:
+        return _number(float(f"{value:.{PRICE_DIGITS}g}"))
     if isinstance(value, (int, float)):
         return f"{value:.{PRICE_DIGITS}f}" if name in PRICES else _number(value)
     if isinstance(value, datetime):
