@@ -105,6 +105,8 @@ def test_the_policy_is_proposed_enacted_and_compared(door: Door):
     assert [(row["field"], row["before"], row["after"]) for row in diff["changes"]] == [
         ("demand_weight", '"0.1"', '"0.2"'), ("proposal_quorum", "2", "3"),
     ]  # fmt: skip
+    assert door.get("senate/policy")["policy"]["proposal_quorum"] == 3
+    assert door.get("senate/policy?version=1")["policy"]["proposal_quorum"] == 2
     assert door.get("senate/policy/diff?before=7", 404)["code"] == "unknown_policy"
 
 

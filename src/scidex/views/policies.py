@@ -23,6 +23,13 @@ class PolicyVersionView(View):
     proposal: str | None = Field(description="which made it; null where the house did")
 
 
+class PolicyInFull(View):
+    """A version of the policy with every field."""
+
+    version: int
+    policy: Policy
+
+
 class PolicyDiffView(View):
     """Fields that two versions of the policy have otherwise."""
 
@@ -63,3 +70,8 @@ def policy_diff_view(before: tuple[int, Policy], after: tuple[int, Policy]) -> P
     fields = ((name, json_of(before[1], name), json_of(after[1], name)) for name in Policy.model_fields)
     changed = [ChangeView(field=name, before=one, after=other) for name, one, other in fields if one != other]
     return PolicyDiffView(before=before[0], after=after[0], changes=changed)
+
+
+def policy_in_full(found: tuple[int, Policy]) -> PolicyInFull:
+    """A version with every field."""
+    return PolicyInFull(version=found[0], policy=found[1])

@@ -279,6 +279,14 @@ def post_policy_proposal(body: PolicyBody, caller: AsCaller) -> Response:
     return caller.change(work, body)
 
 
+@router.get("/policy")
+def get_policy_in_force(
+    reader: AsReader, version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None
+) -> policies.PolicyInFull:
+    """Every field of a version of the policy, by default of the one in force."""
+    return reader.read(lambda tx: policies.policy_in_full(find_policy(tx, version)))
+
+
 @router.get("/policy/history")
 def get_policy_history(
     reader: AsReader, before: Version | None = None, limit: Limit = 100
