@@ -193,7 +193,8 @@ FROM ledger_hold ORDER BY hold
 _T_TRADES = """
 SELECT market_trade.market, trade, market_trade.at, market_trade.owner, market_trade.outcome, side,
   market_trade.shares, redeemed, paid,
-  market_trade.prices[array_position(outcomes, market_trade.outcome)], array_to_json(market_trade.prices)::text
+  market_trade.prices[array_position(outcomes, market_trade.outcome)], array_to_json(market_trade.prices)::text,
+  market_trade.fee, market_trade.resting
 FROM market_trade JOIN market ON market.market = market_trade.market ORDER BY market_trade.market, trade
 """
 _T_POSITIONS = """

@@ -91,6 +91,8 @@ TABLES: dict[str, TableSort] = {
             paid int 10^-6 token; below zero where tokens came back
             price int of the outcome after the trade, 10^-12
             prices text of every outcome after the trade, 10^-12, a JSON list
+            fee int besides what was paid, 10^-6 token
+            resting text the order of the book that was filled; empty of whoever came to it
         """),
     ),
     "positions": TableSort(
