@@ -113,11 +113,11 @@ class Books:
 def check_book(
     market: markets.Market, positions: list[markets.Position], book: list[markets.RestingOrder], now: datetime
 ) -> None:
-    """Resting sales are of shares that their owners have, and of two outcomes nobody waits for what the maker gives."""
+    """Resting sales are of shares that their owners have, and nobody waits for what the maker gives."""
     for position in positions:
         bound = markets.bound_shares(market, book, position.owner)
         assert all(mine >= kept for mine, kept in zip(position.shares, bound, strict=True)), position
-    if len(market.outcomes) == 2 and market.open_at(now):
+    if market.open_at(now):
         for order in book:
             if order.expires_at is None or order.expires_at > now:
                 assert gain_at_the_maker(market, order) <= ROUNDING, order

@@ -175,6 +175,19 @@ def test_settlement_empties_the_book_first():
     check_all(world, DAWN)
 
 
+def test_an_order_that_lets_others_trade_goes_on_at_the_price_that_they_leave():
+    """carol brings a to her limit, which makes c cheap enough for bob, whose purchase makes a cheaper again: if her rest
+    waited there, whoever bought just before her would sell to her at once."""
+    world = world_of(("a", "b", "c"))
+    ask(world, "bob", LimitOrder("m", "c", "buy", 400 * T, 32 * ONE // 100))
+    placed = ask(world, "carol", LimitOrder("m", "a", "buy", 400 * T, 60 * ONE // 100))
+    found = market_of(world)
+    assert placed.traded.shares < 400 * T - placed.shares
+    assert [price / ONE for price in found.prices] == pytest.approx([0.6, 0.08, 0.32], abs=1e-4)
+    assert sum(order.escrow for order in open_in(world)) > 0
+    check_all(world, DAWN)
+
+
 @pytest.mark.parametrize("outcomes", [("yes", "no"), ("a", "b", "c")])
 def test_the_price_moves_to_where_it_is_told_for_at_most_the_spend(outcomes):
     world = world_of(outcomes)

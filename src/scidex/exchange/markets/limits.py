@@ -43,7 +43,7 @@ from scidex.exchange.markets.resting import (
     require_market,
     require_open,
 )
-from scidex.exchange.markets.trading import trade_in_book
+from scidex.exchange.markets.trading import set_off, trade_in_book
 from scidex.ledger import move, wallet_of
 from scidex.policy import Context
 
@@ -86,7 +86,10 @@ def place_limit_order(state: State, command: LimitOrder, context: Context) -> Pl
     if not left:
         return Placed(name, None, traded, 0, 0, None)
     order = _rest(state, context, command, left, expires_at)
-    return Placed(name, order.order, traded, left, order.escrow, expires_at)
+    # What the order has set off may have made its own outcome cheaper again: it does not wait for what can be had.
+    state.put(MARKETS, name, set_off(state, context, require_market(state, name)))
+    order = state.get(ORDERS, OrderKey(name, order.order)) or order
+    return Placed(name, order.order, traded, order.shares, order.escrow, expires_at)
 
 
 def _rest(state: State, context: Context, command: LimitOrder, left: int, expires_at: datetime | None) -> RestingOrder:

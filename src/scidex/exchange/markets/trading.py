@@ -157,7 +157,7 @@ def trade_in_book(
     state.put(POSITIONS, PositionKey(name, context.actor), holding)
     trade = Trade(name, number, context.now, context.actor, outcome, side, *filled, fill.prices, fee)
     state.add(TRADES, TradeKey(name, number), trade)
-    market = _set_off(state, context, market)
+    market = set_off(state, context, market)
     state.put(MARKETS, name, market)
     met = sum(stretch.shares for stretch in matched)
     return Traded(name, number, outcome, side, *filled, market.prices, holding.shares, fee, met)
@@ -244,8 +244,8 @@ def _resting_filled(
     return market._replace(trades=number, at_risk=at_risk, resting=market.resting - (left == 0)), redeemed
 
 
-def _set_off(state: State, context: Context, market: Market) -> Market:
-    """Fill what the new prices have brought within a resting order's limit, from the maker, the oldest first.
+def set_off(state: State, context: Context, market: Market) -> Market:
+    """Fill what the prices have brought within a resting order's limit, from the maker, the oldest first.
 
     Of two outcomes the way through the book has met all of these; of more, to buy one makes all others cheaper.
     """
