@@ -89,7 +89,7 @@ def compute_scores(tx: Tx, *, entities: Sequence[EntityKey], key: str | None = N
     return perform_one(tx, Request(ComputeScores(tuple(entities), _measured(tx, entities)), tx.actor, key))
 
 
-def compute_due_scores(tx: Tx, *, limit: int = 1000) -> list[Receipt[ScoresComputed]]:
+def compute_due_scores(tx: Tx, *, limit: int = 5000) -> list[Receipt[ScoresComputed]]:
     """Compute the scores that have new signals or are old; safe to run from several workers at once."""
     due = due_scores(tx, refresh_s=current(tx)[0].score_refresh_s, limit=limit)
     return [compute_scores(tx, entities=due)] if due else []
