@@ -76,6 +76,8 @@ def test_edges_go_in_are_shared_merged_judged_and_fall(town: Town) -> None:
         (bob, 0.3, None),
     ]
     refused(town.post(f"{KNOWLEDGE}/merge", {"edge": b, "same_as": a, "note": "n"}, by=alice), 403, "role_needed")
+    about = town.get(f"{KNOWLEDGE}/about", subject=f"{gap.upper()} a", limit=1)
+    assert ([each["edge"] for each in about["items"]], about["next"]) == ([a], None)
     merged = town.done(f"{KNOWLEDGE}/merge", {"edge": b, "same_as": a, "note": "n"}, by=rita)
     assert (merged["statement"], merged["edges"], merged["state"]) == (a, [a, b], "standing")
     assert town.get(f"{KNOWLEDGE}/edges/{b}")["counted_with"] == [a]
@@ -224,6 +226,7 @@ def test_the_command_line_goes_the_same_way(home: Home, tmp_path: Path) -> None:
     assert (set(shown), shown["edges_gained"], shown["papers"]) == (keys_of(knowledge.KnowledgeView), 4, 1)
     assert len(home.ask("knowledge", "list", "barrier")["items"]) == 4
     assert home.ask("knowledge", "find", "TAU", "spreads along", "synapses")["edge"] == told["edges"][0]["edge"]
+    assert len(home.ask("knowledge", "about", "tau")["items"]) == 2
     assert home.ask("knowledge", "merge", a, b, "--note", "n", "--actor", "rita")["edges"] == [b, a]
     assert home.ask("knowledge", "split", a, "--note", "n", "--actor", "rita")["state"] == "standing"
     assert len(home.ask("knowledge", "sample", "barrier", "--seed", "1", "--limit", "2")["items"]) == 2

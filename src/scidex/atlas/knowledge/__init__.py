@@ -89,6 +89,7 @@ from scidex.atlas.knowledge.rules import (
     shares_of,
 )
 from scidex.atlas.knowledge.store import (
+    find_about,
     find_edge,
     find_gains_of,
     find_judged,
@@ -170,6 +171,7 @@ __all__ = [
     "edge_id",
     "figures_of",
     "figures_of_gain",
+    "find_about",
     "find_edge",
     "find_gains_of",
     "find_judged",

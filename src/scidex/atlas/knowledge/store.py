@@ -70,17 +70,14 @@ def _knowledge(row: Sequence[Any]) -> EntityKnowledge:
 def load_edges(tx: Tx, names: Collection[str]) -> Iterator[tuple[str, Edge]]:
     """Edges by id, locked in order of their ids."""
     rows = tx.each(
-        f"SELECT {_EDGE} FROM knowledge_edge WHERE edge = ANY(%s::text[]) ORDER BY edge FOR NO KEY UPDATE",
-        [list(names)],
+        f"SELECT {_EDGE} FROM knowledge_edge WHERE edge = ANY(%s) ORDER BY edge FOR NO KEY UPDATE", [list(names)]
     )
     return ((row[0], Edge._make(row)) for row in rows)
 
 
 def look_at_edges(tx: Tx, names: Collection[str]) -> Iterator[tuple[str, Edge]]:
     """The same, kept from being merged: shared, because the same edge may be submitted by many."""
-    rows = tx.each(
-        f"SELECT {_EDGE} FROM knowledge_edge WHERE edge = ANY(%s::text[]) ORDER BY edge FOR SHARE", [list(names)]
-    )
+    rows = tx.each(f"SELECT {_EDGE} FROM knowledge_edge WHERE edge = ANY(%s) ORDER BY edge FOR SHARE", [list(names)])
     return ((row[0], Edge._make(row)) for row in rows)
 
 
@@ -103,8 +100,7 @@ def update_edges(tx: Tx, rows: Mapping[str, Edge]) -> None:
 
 def scan_edges(tx: Tx) -> Iterator[tuple[str, Edge]]:
     """Every edge."""
-    for row in tx.execute(f"SELECT {_EDGE} FROM knowledge_edge"):
-        yield row[0], Edge._make(row)
+    return ((row[0], Edge._make(row)) for row in tx.execute(f"SELECT {_EDGE} FROM knowledge_edge"))
 
 
 def load_statements(tx: Tx, names: Collection[str]) -> Iterator[tuple[str, Statement]]:
@@ -140,8 +136,7 @@ def update_statements(tx: Tx, rows: Mapping[str, Statement]) -> None:
 
 def scan_statements(tx: Tx) -> Iterator[tuple[str, Statement]]:
     """Every statement."""
-    for row in tx.execute(f"SELECT {_STATEMENT} FROM knowledge_statement"):
-        yield row[0], _statement(row)
+    return ((row[0], _statement(row)) for row in tx.execute(f"SELECT {_STATEMENT} FROM knowledge_statement"))
 
 
 def load_submissions_of(tx: Tx, edges: Collection[str]) -> Iterator[tuple[SubmissionKey, Submission]]:
@@ -184,7 +179,7 @@ def scan_submissions(tx: Tx) -> Iterator[tuple[SubmissionKey, Submission]]:
 def load_judgements(tx: Tx, edges: Collection[str]) -> Iterator[tuple[str, Judgement]]:
     """Judgements by edge, locked in order of the ids."""
     rows = tx.each(
-        f"SELECT {_JUDGEMENT} FROM knowledge_judgement WHERE edge = ANY(%s::text[]) ORDER BY edge FOR NO KEY UPDATE",
+        f"SELECT {_JUDGEMENT} FROM knowledge_judgement WHERE edge = ANY(%s) ORDER BY edge FOR NO KEY UPDATE",
         [list(edges)],
     )
     return ((row[0], Judgement._make(row)) for row in rows)
@@ -210,8 +205,7 @@ def update_judgements(tx: Tx, rows: Mapping[str, Judgement]) -> None:
 
 def scan_judgements(tx: Tx) -> Iterator[tuple[str, Judgement]]:
     """Every judgement that counts."""
-    for row in tx.execute(f"SELECT {_JUDGEMENT} FROM knowledge_judgement"):
-        yield row[0], Judgement._make(row)
+    return ((row[0], Judgement._make(row)) for row in tx.execute(f"SELECT {_JUDGEMENT} FROM knowledge_judgement"))
 
 
 def load_gains(tx: Tx, keys: Collection[GainKey]) -> Iterator[tuple[GainKey, Gain]]:
@@ -249,8 +243,7 @@ def update_gains(tx: Tx, rows: Mapping[GainKey, Gain]) -> None:
 
 def scan_gains(tx: Tx) -> Iterator[tuple[GainKey, Gain]]:
     """Every gain."""
-    for row in tx.execute(f"SELECT {_GAIN} FROM knowledge_gain"):
-        yield GainKey(row[0], row[1]), _gain(row)
+    return ((GainKey(row[0], row[1]), _gain(row)) for row in tx.execute(f"SELECT {_GAIN} FROM knowledge_gain"))
 
 
 def load_knowledge(tx: Tx, keys: Collection[EntityKey]) -> Iterator[tuple[EntityKey, EntityKnowledge]]:
@@ -331,12 +324,12 @@ def find_submissions(tx: Tx, entity: EntityKey, *, offset: int = 0, limit: int =
 
 def find_gains_of(tx: Tx, entity: EntityKey, *, offset: int = 0, limit: int = 100) -> list[Gain]:
     """A page of what else work on an entity brought, the latest first."""
-    rows = tx.execute(
+    found = tx.execute(
         f"SELECT {_GAIN} FROM knowledge_gain WHERE (entity_type, entity_id) = (%s, %s)"
         " ORDER BY number DESC, kind, reference LIMIT %s OFFSET %s",
         [*entity, limit, offset],
     )
-    return list(map(_gain, rows))
+    return list(map(_gain, found))
 
 
 def find_knowledge(tx: Tx, entity: EntityKey) -> EntityKnowledge:
@@ -360,13 +353,22 @@ def find_work_gains(tx: Tx, entity: EntityKey, *, offset: int = 0, limit: int = 
 
 def find_judged(tx: Tx, actor: str) -> Judged:
     """How many of the edges that an actor brought were judged right and wrong, whether they still count or not."""
-    row = tx.execute(
+    (row,) = tx.execute(
         "SELECT count(*) FILTER (WHERE is_right), count(*) FILTER (WHERE NOT is_right)"
         " FROM knowledge_submission JOIN knowledge_judgement USING (edge) WHERE knowledge_submission.actor = %s",
         [actor],
-    ).fetchone()
-    assert row is not None
+    )
     return Judged._make(row)
+
+
+def find_about(tx: Tx, subject: str, *, offset: int = 0, limit: int = 100) -> list[Edge]:
+    """A page of the edges with this subject, in small or capital letters, the latest first."""
+    rows = tx.execute(
+        f"SELECT {_EDGE} FROM knowledge_edge WHERE lower(subject) = lower(%s)"
+        " ORDER BY number DESC, edge LIMIT %s OFFSET %s",
+        [" ".join(subject.split()), limit, offset],
+    )
+    return list(map(Edge._make, rows))
 
 
 def find_sample(tx: Tx, entity: EntityKey, *, seed: str, limit: int) -> list[Edge]:

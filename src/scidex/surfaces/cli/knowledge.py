@@ -12,6 +12,7 @@ import typer
 from scidex import views
 from scidex.atlas.knowledge import (
     edge_id,
+    find_about,
     find_gains_of,
     find_sample,
     find_submissions,
@@ -148,6 +149,18 @@ def find(
 ) -> shown.EdgeView:
     """The edge of these texts, however they are written."""
     return shown.edge_view(tx, edge_id(subject, predicate, target))
+
+
+@reads(knowledge, "about")
+def about(
+    tx: Tx,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT")],
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> views.Page[shown.TripleView]:
+    """The edges with this subject, in small or capital letters, the latest first."""
+    found = find_about(tx, subject, offset=offset, limit=limit + 1)
+    return views.page(views.Page[shown.TripleView], found, limit, shown.triple_view, lambda last: offset + limit)
 
 
 @reads(knowledge, "sample")

@@ -100,6 +100,7 @@ CONTINUED = {
     "OwnEdgeView": "--offset",
     "GainView": "--offset",
     "WorkGainView": "--offset",
+    "TripleView": "--offset",
     "PaymentView": "--offset",
     "ReservationView": "--offset",
     "TradeView": "--before",

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from scidex.atlas.knowledge import (
     edge_id,
+    find_about,
     find_gains_of,
     find_sample,
     find_submissions,
@@ -135,6 +136,19 @@ def get_edge_by_text(
 ) -> views.EdgeView:
     """The edge of these texts, however they are written: look before you work."""
     return reader.read(lambda tx: views.edge_view(tx, edge_id(subject, predicate, object)))
+
+
+@router.get("/knowledge/about")
+def get_edges_about(
+    reader: AsReader, subject: Annotated[Text, Query()], offset: Offset = 0, limit: Limit = 100
+) -> Page[views.TripleView]:
+    """The edges with this subject, in small or capital letters, the latest first."""
+
+    def work(tx: Tx) -> Page[views.TripleView]:
+        found = find_about(tx, subject, offset=offset, limit=limit + 1)
+        return page(Page[views.TripleView], found, limit, views.triple_view, lambda row: offset + limit)
+
+    return reader.read(work)
 
 
 @router.get("/knowledge/artifact/{artifact_id:path}")
