@@ -14,7 +14,7 @@ from scidex.policy import HOUSE, Policy, current
 from scidex.senate.reviews import rules
 from scidex.senate.reviews.effects import effects_of
 from scidex.senate.reviews.evidence import Gathered, decisions, fingerprint, lines_of, problems, render, units_of
-from scidex.senate.reviews.gathering import Row, gather, reviewed_units, seed_of
+from scidex.senate.reviews.gathering import Row, gather, reviewed_units, seed_of, units_there
 from scidex.senate.reviews.model import REVIEWS, Decision, EnactReview, Review, ReviewEnacted, ReviewKey
 from scidex.senate.reviews.planning import Plan, plan_review
 from scidex.senate.reviews.store import (
@@ -23,7 +23,6 @@ from scidex.senate.reviews.store import (
     find_commands,
     find_review,
     find_reviews,
-    find_units,
     load_reviews,
     lock_accounts,
     lock_budgets,
@@ -159,7 +158,7 @@ def due_reviews(tx: Tx) -> list[tuple[str, str, str]]:
     year, week, _ = tx.now.isocalendar()
     due = []
     for pool in policy.review_pools:
-        if not find_units(tx, pool, tuple(policy.units_per_token)):
+        if not units_there(tx, pool, policy):
             continue
         held = {review.cycle for review in find_reviews(tx, pool=pool, limit=100)}
         for cycle, sort in ((f"{year}-W{week:02d}", "weekly"), (tx.now.date().isoformat(), "daily")):

@@ -115,19 +115,20 @@ def fingerprint(text: str) -> str:
 def parse(text: str, review: Review) -> Known:
     """What a review knew, out of its rows."""
     rows = [line.split("\t") for line in text.splitlines()]
-    columns = list(zip(*rows, strict=True))
+    columns = list(zip(*rows, strict=True)) or [()] * 20
+    size = len(review.units)
     entities = [(name_of(kind), name_of(name)) for kind, name in zip(columns[1], columns[2], strict=True)]
-    old = _from_arrays(columns[13])
+    old = _from_arrays(columns[13], size)
     free = tuple(unit.whole - int(sum(row.tolist())) for unit, row in zip(review.units, old, strict=True))
     inputs = Inputs(
         units=tuple(unit.unit for unit in review.units),
         free=free,
         old=old,
-        held=_from_arrays(columns[14]),
-        spent=_from_arrays(columns[15]),
-        voted=_from_arrays(columns[16]),
-        direction=_from_arrays(columns[18]),
-        moved_at=_from_arrays(columns[19]),
+        held=_from_arrays(columns[14], size),
+        spent=_from_arrays(columns[15], size),
+        voted=_from_arrays(columns[16], size),
+        direction=_from_arrays(columns[18], size),
+        moved_at=_from_arrays(columns[19], size),
         score=_from_numbers(columns[3]),
         market_weight=_from_numbers(columns[4]),
         weight_before=_from_numbers(columns[5]),
@@ -141,7 +142,7 @@ def parse(text: str, review: Review) -> Known:
         sort=review.sort,
     )
     edges, tokens = _from_numbers(columns[8]), _from_numbers(columns[9])
-    return Known(entities, inputs, edges, tokens, _from_arrays(columns[17]))
+    return Known(entities, inputs, edges, tokens, _from_arrays(columns[17], size))
 
 
 def name_of(text: str) -> str:
@@ -153,10 +154,10 @@ def _from_numbers(column: Sequence[str]) -> Ints:
     return np.array([UNKNOWN if text == NULL else int(text) for text in column], dtype=np.int64)
 
 
-def _from_arrays(column: Sequence[str]) -> Ints:
-    parts = ",".join([text[1:-1] for text in column]).split(",")
+def _from_arrays(column: Sequence[str], size: int) -> Ints:
+    parts = ",".join([text[1:-1] for text in column]).split(",") if column else ()
     flat = np.array(list(map(int, parts)), dtype=np.int64)
-    return flat.reshape(len(column), -1).T.copy()
+    return flat.reshape(len(column), size).T.copy()
 
 
 def changed(given: Known, plan: Plan) -> dict[tuple[str, str], tuple[Any, Any]]:

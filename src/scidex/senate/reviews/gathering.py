@@ -70,10 +70,15 @@ def reviewed_units(tx: Tx, pool: str, policy: Policy) -> list[tuple[str, int, in
 
     Refuses: NothingToReview.
     """
-    units = find_units(tx, pool, [unit for unit in BUDGET_UNITS if unit in policy.units_per_token])
+    units = units_there(tx, pool, policy)
     if not units:
         raise NothingToReview(pool=pool)
     return units
+
+
+def units_there(tx: Tx, pool: str, policy: Policy) -> list[tuple[str, int, int]]:
+    """The same, none where the pool has none: tokens alone are no resource that an artifact can spend."""
+    return find_units(tx, pool, [unit for unit in BUDGET_UNITS if unit in policy.units_per_token])
 
 
 def seed_of(tx: Tx, pool: str, cycle: str) -> str:

@@ -229,8 +229,10 @@ _TRANSFERS = (
     " debit_balance, credit_balance, reason) FROM STDIN"
 )
 _FRESH = "COPY ledger_account (owner, purpose, unit, balance, held) FROM STDIN"
-_GRANTED = "llm_reasoning_budget, llm_standard_budget, llm_batch_budget, cpu_parts, storage_parts, api_call_budget"
-GRANTED_UNITS = ("llm_reasoning", "llm_standard", "llm_batch", "cpu_seconds", "storage_gb_hours", "api_calls")
+_GRANTED = (
+    "llm_reasoning_budget, llm_standard_budget, llm_batch_budget, cpu_parts, storage_parts, api_call_budget, usd_parts"
+)
+GRANTED_UNITS = ("llm_reasoning", "llm_standard", "llm_batch", "cpu_seconds", "storage_gb_hours", "api_calls", "usd")
 """Their units, in the order in which a row of effects has them."""
 
 
@@ -261,7 +263,8 @@ def _write_rows(tx: Tx, review: Review, text: str, storage_hours: int) -> None:
     tx.execute(
         "CREATE TEMP TABLE review_budget (entity_type text, entity_id text, is_new boolean, market_weight float8,"
         " roi_score float8, moved boolean, raised boolean, llm_reasoning_budget bigint, llm_standard_budget bigint,"
-        " llm_batch_budget bigint, cpu_parts bigint, storage_parts bigint, api_call_budget bigint) ON COMMIT DROP"
+        " llm_batch_budget bigint, cpu_parts bigint, storage_parts bigint, api_call_budget bigint,"
+        " usd_parts bigint) ON COMMIT DROP"
     )
     with tx.connection.cursor() as cursor, cursor.copy("COPY review_budget FROM STDIN") as copy:
         copy.write(text)
@@ -274,6 +277,7 @@ def _write_rows(tx: Tx, review: Review, text: str, storage_hours: int) -> None:
         " cpu_parts = coalesce(made.cpu_parts, kept.cpu_parts),"
         " storage_parts = coalesce(made.storage_parts, kept.storage_parts),"
         " api_call_budget = coalesce(made.api_call_budget, kept.api_call_budget),"
+        " usd_parts = coalesce(made.usd_parts, kept.usd_parts),"
         " market_weight = made.market_weight, roi_score = made.roi_score,"
         " cycle = CASE WHEN moved THEN %(cycle)s ELSE kept.cycle END,"
         " updated_at = CASE WHEN moved THEN %(at)s ELSE kept.updated_at END, version = kept.version + 1,"
