@@ -48,15 +48,15 @@ def attack(walk: Walk, name: str) -> int:
 def tolerated(walk: Walk, name: str) -> int:
     """What pushing a price before a planned change of liquidity may gain: nothing where none is due.
 
-    The policy lets the liquidity rise while a price is at most so far off its mean. From p to p' that is worth
-    b KL(p' || p), which is at most b (p' - p)^2 / (p (1 - p)); such a push goes from one end of what is let to the other.
+    The policy lets the liquidity rise while no price has moved further than a gap. From p to p' that is worth
+    b KL(p' || p), which is at most b (p' - p)^2 / (p (1 - p)).
     """
     due = [change.liquidity for change in walk.planned(name) if change.at <= walk.now]
     if not due:
         return 0
     market, gap = walk.market(name), float(walk.world.policy(walk.world.newest_policy()).liquidity_price_gap)
     least = min(price * (ONE - price) for price in market.prices) / ONE**2
-    return int(sum(b * (2 * gap) ** 2 / least for b in (market.liquidity, *due[:-1])))
+    return int(sum(b * gap**2 / least for b in (market.liquidity, *due[:-1])))
 
 
 def moves(walk: Walk, name: str) -> list[list[Any]]:

@@ -87,7 +87,7 @@ def test_who_pushes_the_price_before_a_planned_change_is_not_paid_for_it(town):
     bought = place_order(town.as_actor(alice), market=market, outcome="yes", shares=100 * T).result
     assert carry_out_due_changes(town.as_actor(alice)) == []
     with pytest.raises(
-        PriceUnsettled, match=r"'yes' is 0\.731059, and 0\.5 on the mean of the last 3600 s, more than 0\.02"
+        PriceUnsettled, match=r"'yes' is 0\.731059, and was 0\.5 within the last 3600 s, more than 0\.02"
     ):
         change_liquidity(town.as_actor("maker"), market=market, liquidity=400 * T)
     # Down it may go at once: who sells into a smaller market gets less.

@@ -49,9 +49,9 @@ class MarketPolicy(BaseModel):
         default=Decimal("0.02"),
         gt=0,
         le=1,
-        description="most that a price may be off its mean when its market's liquidity rises; 1 lets it rise always",
+        description="most that a price may have moved lately when its market's liquidity rises; 1 lets it rise always",
     )
-    liquidity_window_s: int = Field(default=3600, ge=1, description="seconds over which that mean is taken")
+    liquidity_window_s: int = Field(default=3600, ge=1, description="how many seconds of a price lately means")
     void_window_s: int = Field(
         default=86_400, ge=1, description="seconds before the close whose mean price a void market pays"
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
 from scidex.actors import RoleNeeded, require_role
 from scidex.core.machine import State
 from scidex.exchange.markets import lmsr, maker
 from scidex.exchange.markets.model import MARKETS, TRADES, ChangeLiquidity, LiquidityChanged, Market
 from scidex.exchange.markets.refusals import NotYourMarket, PriceUnsettled
 from scidex.exchange.markets.resting import require_market, require_open
-from scidex.exchange.markets.rules import check_liquidity, mean_prices, opening_prices
+from scidex.exchange.markets.rules import check_liquidity, opening_prices
 from scidex.ledger import balance_of, move
 from scidex.policy import Context
 
@@ -67,17 +70,31 @@ def set_liquidity(state: State, context: Context, market: Market, liquidity: int
 
 
 def _require_settled(state: State, context: Context, market: Market) -> None:
-    """Pass if each price is near its mean: who pushes one from p to p' before the market deepens, and sells it
-    there, would have b KL(p' || p) from the funder for no information. Refuses: PriceUnsettled."""
-    policy, trades = context.policy, [trade for _, trade in state.whole(TRADES, market.market)]
-    means = mean_prices(market, trades, context.now, policy.liquidity_window_s)
-    for outcome, price, mean in zip(market.outcomes, market.prices, means, strict=True):
-        if abs(price - mean) > policy.liquidity_price_gap * lmsr.PRICE_ONE:
-            raise PriceUnsettled(
-                market=market.market,
-                outcome=outcome,
-                price=f"{price / lmsr.PRICE_ONE:.6g}",
-                mean=f"{mean / lmsr.PRICE_ONE:.6g}",
-                window=policy.liquidity_window_s,
-                gap=policy.liquidity_price_gap,
-            )
+    """Pass if no price was further from where it is now within the policy's window: who pushes one from p to p' before
+    the market deepens, and sells it there, would have b KL(p' || p) from the funder for no information.
+
+    Refuses: PriceUnsettled.
+    """
+    policy = context.policy
+    since = context.now - timedelta(seconds=policy.liquidity_window_s)
+    most = policy.liquidity_price_gap * lmsr.PRICE_ONE
+    for stood_since, prices in _backwards(state, market):
+        for outcome, price, before in zip(market.outcomes, market.prices, prices, strict=True):
+            if abs(price - before) > most:
+                raise PriceUnsettled(
+                    market=market.market,
+                    outcome=outcome,
+                    price=f"{price / lmsr.PRICE_ONE:.6g}",
+                    before=f"{before / lmsr.PRICE_ONE:.6g}",
+                    window=policy.liquidity_window_s,
+                    gap=policy.liquidity_price_gap,
+                )
+        if stood_since <= since:
+            return
+
+
+def _backwards(state: State, market: Market) -> Iterator[tuple[datetime, tuple[int, ...]]]:
+    """Every price of a market and since when it stood, the latest first."""
+    for _, trade in reversed(state.whole(TRADES, market.market)):
+        yield trade.at, trade.prices
+    yield market.opened_at, opening_prices(market)

@@ -14,8 +14,8 @@ class LiquidityInvalid(Invalid):
 
 
 class PriceUnsettled(Refused):
-    """The liquidity of {market} cannot rise now: the price of {outcome!r} is {price}, and {mean} on the mean of the
-    last {window} s, more than {gap} off. Ask again once it has settled: nobody is to be paid for pushing it first."""
+    """The liquidity of {market} cannot rise now: the price of {outcome!r} is {price}, and was {before} within the last
+    {window} s, more than {gap} off. Ask again once it has settled: nobody is to be paid for pushing it first."""
 
 
 class LiquiditySourceInvalid(Invalid):
