@@ -211,11 +211,11 @@ def test_changing_the_liquidity_moves_no_price_and_pays_what_it_covers():
     world = world_of()
     ask(world, "alice", Order("m", "yes", "buy", shares=60 * T))
     before = market_of(world)
-    changed = ask(world, "operator", ChangeLiquidity("m", 300 * T))
+    changed = ask(world, "operator", ChangeLiquidity("m", 300 * T), DAWN + timedelta(hours=2))
     after = market_of(world)
     assert after.prices == before.prices == lmsr.prices_of(after.shares, after.liquidity, after.offsets)
     assert changed.paid > 0 and after.subsidy == before.subsidy + changed.paid
-    back = ask(world, "operator", ChangeLiquidity("m", 100 * T))
+    back = ask(world, "operator", ChangeLiquidity("m", 100 * T), DAWN + timedelta(hours=2))
     assert back.paid == pytest.approx(-changed.paid, abs=2)
     ask(world, "bob", Order("m", "no", "buy", shares=500 * T))
     check_all(world, DAWN)
