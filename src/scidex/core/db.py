@@ -99,6 +99,11 @@ class Tx:
         cursor = self.connection.execute(query, params)
         return (row for rows in map(Cursor.fetchall, (cursor,)) for row in rows)
 
+    def require_written(self, written: int, wanted: int) -> None:
+        """Begin the transaction anew where fewer rows were as they had been read: somebody else has changed some."""
+        if written != wanted:
+            raise _Repeat
+
 
 def columns(rows: Iterable[Sequence[Any]]) -> list[str]:
     """Rows as one array per column, for `unnest`; a tuple within becomes the text of an array, to be cast.

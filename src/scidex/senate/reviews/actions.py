@@ -112,7 +112,8 @@ def enact_review(
 
 
 def _write(tx: Tx, receipt: Receipt[ReviewEnacted], found: Reviewed, policy: Policy) -> None:
-    """The decisions, and what they change; everything is locked, or new, and then somebody else's makes us repeat."""
+    """The decisions, and what they change; what was not there to be locked and somebody else has made or changed since
+    makes us repeat."""
     review = find_review(tx, pool=receipt.result.pool, cycle=receipt.result.cycle)
     copy_decisions(tx, receipt.number, found.text)
     effects = effects_of(
@@ -122,7 +123,7 @@ def _write(tx: Tx, receipt: Receipt[ReviewEnacted], found: Reviewed, policy: Pol
         pool=review.pool,
         number=receipt.number,
         at=receipt.at,
-        has_row=[row is not None for row in found.rows],
+        versions=[-1 if row is None else row.version for row in found.rows],
         columns=GRANTED_UNITS,
     )
     write_effects(tx, review, effects, storage_hours=policy.storage_budget_hours)

@@ -18,7 +18,8 @@ from scidex.senate.reviews.planning import Plan
 
 
 class Effects(NamedTuple):
-    """Rows as PostgreSQL's COPY reads them: movements, accounts that come to be, balances of others, budget rows."""
+    """Rows as PostgreSQL's COPY reads them: movements, accounts that come to be, balances of others with what they and
+    what is held of them were before, budget rows."""
 
     transfers: str
     fresh: str
@@ -34,12 +35,13 @@ def effects_of(
     pool: str,
     number: int,
     at: datetime,
-    has_row: Sequence[bool],
+    versions: Sequence[int],
     columns: Sequence[str],
 ) -> Effects:
     """What enacting the plan writes; legs are numbered as the rule numbers them: first what falls, then what rises.
 
-    `columns` are the units in the order in which a budget row has them; `has_row` says for whom there is one.
+    `columns` are the units in the order in which a budget row has them; `versions` are those of
+    the rows that there are, -1 where there is none.
     """
     units = given.inputs.units
     moved = (plan.new - given.inputs.old).T
@@ -54,12 +56,14 @@ def effects_of(
         mine = np.flatnonzero(places == place)
         left[mine] = given.pool_balances[place] - np.cumsum(amounts[mine])
         if len(mine):
-            pools.append(f"{source}\t{unit}\t{left[mine[-1]]}\n")
+            before, free = given.pool_balances[place], given.inputs.free[place]
+            pools.append(f"{source}\t{unit}\t{left[mine[-1]]}\t{before}\t{before - free}\n")
     kinds, names = map(texts_of, zip(*given.entities, strict=True)) if given.entities else ((), ())
     owners = [f"entity:{kind}:{name}" for kind, name in zip(kinds, names, strict=True)]
     transfers, fresh, balances = [], [], pools
     there = zip(given.has_budget[places, artifacts].tolist(), given.has_sink[places, artifacts].tolist(), strict=True)
     after = (given.balances[places, artifacts] + amounts).tolist()
+    held = given.inputs.held[places, artifacts].tolist()
     for leg, (artifact, place, amount, rest, balance, (has_budget, has_sink)) in enumerate(
         zip(artifacts.tolist(), places.tolist(), amounts.tolist(), left.tolist(), after, there, strict=True)
     ):
@@ -72,16 +76,16 @@ def effects_of(
                 fresh.append(f"{owners[artifact]}\tspent\t{unit}\t0\t0\n")
         transfers.append(f"{number}\t{leg}\t{when}\t{sides}\treview\n")
         if has_budget:
-            balances.append(f"{budget}\t{unit}\t{balance}\n")
+            balances.append(f"{budget}\t{unit}\t{balance}\t{balance - amount}\t{held[leg]}\n")
         else:
             fresh.append(f"{budget}\t{unit}\t{balance}\t0\n")
-    rows = _rows(given, plan, lines, has_row, columns)
+    rows = _rows(given, plan, lines, versions, columns)
     return Effects("".join(transfers), "".join(fresh), "".join(balances), rows)
 
 
-def _rows(given: Gathered, plan: Plan, lines: Sequence[Line], has_row: Sequence[bool], columns: Sequence[str]) -> str:
-    """Budget rows: type, id, whether it is new, figures, whether anything moved and rose, and what was granted in all
-    of each unit that moved."""
+def _rows(given: Gathered, plan: Plan, lines: Sequence[Line], versions: Sequence[int], columns: Sequence[str]) -> str:
+    """Budget rows: type, id, the version that was there, figures, whether anything moved and rose, and what was granted
+    in all of each unit that moved."""
     after = given.balances + plan.new - given.inputs.old
     granted = np.maximum(after + given.spent_total, 0).T.tolist()
     place_of = {entity: place for place, entity in enumerate(given.entities)}
@@ -95,7 +99,7 @@ def _rows(given: Gathered, plan: Plan, lines: Sequence[Line], has_row: Sequence[
         fields = [
             text_of(kind),
             text_of(name),
-            "f" if has_row[place] else "t",
+            str(versions[place]),
             NULL if weight is None else repr(weight),
             NULL if rate is None else repr(rate),
             "t" if old != new else "f",

@@ -184,7 +184,7 @@ def _fraction(theta: Fraction) -> str:
 
 
 def lines_of(
-    given: Gathered, plan: Plan, shown: Sequence[tuple[float | None, float | None] | None]
+    given: Gathered, plan: Plan, shown: Sequence[tuple[float | None, float | None, int] | None]
 ) -> tuple[Line, ...]:
     """The budgets that change, and those whose market weight and return are not what their row shows (None: no row)."""
     lines = []
@@ -194,7 +194,7 @@ def lines_of(
         given.entities, old, new, weights, edges, tokens, shown, strict=True
     ):
         figures = (None if weight == UNKNOWN else weight / ONE, gained / ONE / spent if spent else None)
-        if before != after or (row is not None and row != figures):
+        if before != after or (row is not None and row[:2] != figures):
             lines.append(Line._make((*entity, before, after, *figures)))
     return tuple(lines)
 

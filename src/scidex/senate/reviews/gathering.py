@@ -59,10 +59,11 @@ class _Last(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What the row of an artifact's budget shows now; None where there is no row."""
+    """The row of an artifact's budget: what it shows now, and its version."""
 
     market_weight: float | None
     roi_score: float | None
+    version: int
 
 
 def reviewed_units(tx: Tx, pool: str, policy: Policy) -> list[tuple[str, int, int]]:
@@ -96,7 +97,7 @@ def gather(
     kinds, names, scores, weights, returns, versions, gained = read_participants(tx, pool)
     entities = list(zip(kinds, names, strict=True))
     rows = [
-        None if version is None else Row(weight, rate)
+        None if version is None else Row(weight, rate, version)
         for weight, rate, version in zip(weights, returns, versions, strict=True)
     ]
     places = _Places(entities)

@@ -237,7 +237,11 @@ GRANTED_UNITS = ("llm_reasoning", "llm_standard", "llm_batch", "cpu_seconds", "s
 
 
 def write_effects(tx: Tx, review: Review, effects: Effects, *, storage_hours: int) -> None:
-    """Write what a review changes; needs a transaction outside pipeline mode, and every row of it locked or new."""
+    """Write what a review changes; needs a transaction outside pipeline mode.
+
+    What is no longer as the review has read it, because it came to be after the locks were taken, is not written over:
+    the transaction is repeated.
+    """
     with tx.connection.cursor() as cursor:
         with cursor.copy(_TRANSFERS) as copy:
             copy.write(effects.transfers)
@@ -248,20 +252,24 @@ def write_effects(tx: Tx, review: Review, effects: Effects, *, storage_hours: in
 
 
 def _write_balances(tx: Tx, text: str) -> None:
-    tx.execute("CREATE TEMP TABLE review_balance (owner text, purpose text, unit text, balance bigint) ON COMMIT DROP")
+    tx.execute(
+        "CREATE TEMP TABLE review_balance (owner text, purpose text, unit text, balance bigint,"
+        " before bigint, held bigint) ON COMMIT DROP"
+    )
     with tx.connection.cursor() as cursor, cursor.copy("COPY review_balance FROM STDIN") as copy:
         copy.write(text)
     tx.execute("ANALYZE review_balance")
     found = tx.execute(
         "UPDATE ledger_account AS kept SET balance = made.balance FROM review_balance AS made"
         " WHERE (kept.owner, kept.purpose, kept.unit) = (made.owner, made.purpose, made.unit)"
+        " AND (kept.balance, kept.held) = (made.before, made.held)"
     )
-    assert found.rowcount == text.count("\n"), (found.rowcount, text.count("\n"))
+    tx.require_written(found.rowcount, text.count("\n"))
 
 
 def _write_rows(tx: Tx, review: Review, text: str, storage_hours: int) -> None:
     tx.execute(
-        "CREATE TEMP TABLE review_budget (entity_type text, entity_id text, is_new boolean, market_weight float8,"
+        "CREATE TEMP TABLE review_budget (entity_type text, entity_id text, version integer, market_weight float8,"
         " roi_score float8, moved boolean, raised boolean, llm_reasoning_budget bigint, llm_standard_budget bigint,"
         " llm_batch_budget bigint, cpu_parts bigint, storage_parts bigint, api_call_budget bigint,"
         " usd_parts bigint) ON COMMIT DROP"
@@ -269,7 +277,7 @@ def _write_rows(tx: Tx, review: Review, text: str, storage_hours: int) -> None:
     with tx.connection.cursor() as cursor, cursor.copy("COPY review_budget FROM STDIN") as copy:
         copy.write(text)
     tx.execute("ANALYZE review_budget")
-    tx.execute(
+    found = tx.execute(
         "UPDATE resource_budgets AS kept SET pool = CASE WHEN moved THEN %(pool)s ELSE kept.pool END,"
         " llm_reasoning_budget = coalesce(made.llm_reasoning_budget, kept.llm_reasoning_budget),"
         " llm_standard_budget = coalesce(made.llm_standard_budget, kept.llm_standard_budget),"
@@ -282,17 +290,18 @@ def _write_rows(tx: Tx, review: Review, text: str, storage_hours: int) -> None:
         " cycle = CASE WHEN moved THEN %(cycle)s ELSE kept.cycle END,"
         " updated_at = CASE WHEN moved THEN %(at)s ELSE kept.updated_at END, version = kept.version + 1,"
         " noticed_at = CASE WHEN raised THEN NULL ELSE kept.noticed_at END"
-        " FROM review_budget AS made WHERE NOT is_new"
-        " AND (kept.entity_type, kept.entity_id) = (made.entity_type, made.entity_id)",
+        " FROM review_budget AS made WHERE made.version >= 0"
+        " AND (kept.entity_type, kept.entity_id, kept.version) = (made.entity_type, made.entity_id, made.version)",
         {"pool": review.pool, "cycle": review.cycle, "at": review.at},
     )
-    tx.execute(
+    added = tx.execute(
         f"INSERT INTO resource_budgets (entity_type, entity_id, pool, {_GRANTED}, storage_hours, market_weight,"
         " roi_score, cycle, updated_at, version, used_at)"
         f" SELECT entity_type, entity_id, CASE WHEN moved THEN %(pool)s END, {_GRANTED}, %(hours)s, market_weight,"
-        " roi_score, CASE WHEN moved THEN %(cycle)s END, %(at)s, 1, %(at)s FROM review_budget WHERE is_new",
+        " roi_score, CASE WHEN moved THEN %(cycle)s END, %(at)s, 1, %(at)s FROM review_budget WHERE version < 0",
         {"pool": review.pool, "cycle": review.cycle, "at": review.at, "hours": storage_hours},
     )
+    tx.require_written(found.rowcount + added.rowcount, text.count("\n"))
 
 
 def find_voted(tx: Tx, since: datetime, units: Sequence[str]) -> list[tuple[str, str, str, int]]:
