@@ -121,3 +121,11 @@ def test_policies_at_their_bounds_keep_the_books(economy: Economy, clock: FakeCl
         clock.pass_by(8 * 86_400)
         economy.tend()
     sound(economy)
+
+
+def test_a_week_with_many_reviews_does_not_forget_its_first(economy: Economy) -> None:
+    found(economy, artifacts=0)
+    assert economy.hold_due_reviews() == 2
+    for extra in range(100):
+        economy.review(pool="main", cycle=f"extra {extra}", actor="operator")
+    assert economy.hold_due_reviews() == 0

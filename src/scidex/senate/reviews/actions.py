@@ -161,9 +161,8 @@ def due_reviews(tx: Tx) -> list[tuple[str, str, str]]:
     for pool in policy.review_pools:
         if not units_there(tx, pool, policy):
             continue
-        held = {review.cycle for review in find_reviews(tx, pool=pool, limit=100)}
         for cycle, sort in ((f"{year}-W{week:02d}", "weekly"), (tx.now.date().isoformat(), "daily")):
-            if cycle not in held:
+            if _of_cycle(tx, pool, cycle) is None:
                 due.append((pool, cycle, sort))
     return due
 
