@@ -129,3 +129,14 @@ def test_a_week_with_many_reviews_does_not_forget_its_first(economy: Economy) ->
     for extra in range(100):
         economy.review(pool="main", cycle=f"extra {extra}", actor="operator")
     assert economy.hold_due_reviews() == 0
+
+
+def test_a_key_is_answered_as_before_also_under_the_next_policy(economy: Economy) -> None:
+    found(economy, artifacts=2)
+    first = economy.review(pool="main", cycle="2026-W01", actor="operator", key="k")
+    economy.run(lambda tx: enact_policy(tx, policy=Policy(review_dwell_s=0)), actor=HOUSE)
+    again = economy.review(pool="main", cycle="2026-W01", actor="operator", key="k")
+    assert again.repeated and (again.number, again.result) == (first.number, first.result)
+    with pytest.raises(reviews.CycleReviewed):
+        economy.review(pool="main", cycle="2026-W01", actor="operator")
+    sound(economy)
