@@ -24,19 +24,19 @@ from scidex.senate import budgets, proposals, reviews
 UNITS = ("llm_reasoning", "llm_standard")
 
 
-def found(economy: Economy, *, artifacts: int = 20, parts: int = 1_000_000) -> list[EntityKey]:
+def found(economy: Economy, *, artifacts: int = 20, parts: int = 1_000_000, pool: str = "main") -> list[EntityKey]:
     """A pool with something in two units, and artifacts, every other one of them scored."""
 
     def work(tx: Tx) -> list[EntityKey]:
         for unit in UNITS:
-            ledger.issue(tx, account=AccountKey("pool:main", "pool", unit), amount=parts, reason="cycle")
+            ledger.issue(tx, account=AccountKey(f"pool:{pool}", "pool", unit), amount=parts, reason="cycle")
         register_actor(tx, name="alice")
         keys = []
         for place in range(artifacts):
             register_entity(tx, entity_type="gap", entity_id=f"g{place:05}", title="a gap")
             keys.append(EntityKey("gap", f"g{place:05}"))
             if place % 2:
-                budgets.set_budget(tx, entity=keys[-1], pool="main", budgets={"llm_standard": 0}, priority_score=0.8)
+                budgets.set_budget(tx, entity=keys[-1], pool=pool, budgets={"llm_standard": 0}, priority_score=0.8)
         return keys
 
     return economy.run(work, actor="operator")
@@ -234,12 +234,12 @@ def test_idle_budget_given_back_is_a_credit_once(economy: Economy, clock: FakeCl
 
 
 def test_due_reviews_are_held_by_the_calendar_once(economy: Economy, clock: FakeClock) -> None:
-    found(economy)
+    found(economy, pool="research")
     assert economy.hold_due_reviews() == 2 and economy.hold_due_reviews() == 0
     clock.pass_by(86_400)
     assert economy.hold_due_reviews() == 1
     with economy.reading() as tx:
-        held = [(review.cycle, review.sort) for review in reviews.find_reviews(tx, pool="main")]
+        held = [(review.cycle, review.sort) for review in reviews.find_reviews(tx, pool="research")]
     assert held == [("2026-01-02", "daily"), ("2026-01-01", "daily"), ("2026-W01", "weekly")]
     sound(economy)
 

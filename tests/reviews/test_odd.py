@@ -73,11 +73,11 @@ def test_the_largest_amounts_are_shared_exactly(economy: Economy) -> None:
 
 
 def test_a_pool_that_has_tokens_alone_is_not_due(economy: Economy) -> None:
-    wallet = AccountKey("pool:main", "pool", "token")
+    wallet = AccountKey("pool:research", "pool", "token")
     economy.run(lambda tx: ledger.issue(tx, account=wallet, amount=1_000_000, reason="cycle"), actor="operator")
     assert economy.hold_due_reviews() == 0
     with pytest.raises(reviews.NothingToReview):
-        economy.review(pool="main", cycle="2026-W01", actor="operator")
+        economy.review(pool="research", cycle="2026-W01", actor="operator")
 
 
 BOUNDS: tuple[dict[str, Any], ...] = (
@@ -124,10 +124,10 @@ def test_policies_at_their_bounds_keep_the_books(economy: Economy, clock: FakeCl
 
 
 def test_a_week_with_many_reviews_does_not_forget_its_first(economy: Economy) -> None:
-    found(economy, artifacts=0)
+    found(economy, artifacts=0, pool="research")
     assert economy.hold_due_reviews() == 2
     for extra in range(100):
-        economy.review(pool="main", cycle=f"extra {extra}", actor="operator")
+        economy.review(pool="research", cycle=f"extra {extra}", actor="operator")
     assert economy.hold_due_reviews() == 0
 
 

@@ -126,11 +126,13 @@ def test_a_limit_order_over_http_rests_is_shown_and_leaves(client):
     ):
         answer = ask(client, path, body)
         assert answer.status_code == 200, answer.text
-    limit = {"market": "m", "outcome": "yes", "shares": 50, "limit_price": 0.6}
+    # Before anybody moves the price: after that it waits until the price is settled.
+    assert ask(client, "/api/market/liquidity", {"market": "m", "liquidity": 200}).json()["paid"] > 0
+    limit = {"market": "m", "outcome": "yes", "shares": 120, "limit_price": 0.6}
     placed = ask(client, "/api/market/limit", limit)
     assert placed.status_code == 200, placed.text
     told = placed.json()
-    assert told["shares"] + told["traded"]["shares"] == pytest.approx(50)
+    assert told["shares"] + told["traded"]["shares"] == pytest.approx(120)
     assert told["escrow"] == pytest.approx(told["shares"] * 0.6)
     assert client.get("/api/market/orders", params={"market": "m"}).json()["items"][0]["order"] == told["order"]
     book = client.get("/api/market/book/g").json()
@@ -138,7 +140,6 @@ def test_a_limit_order_over_http_rests_is_shown_and_leaves(client):
     assert client.get("/api/market/candles/g").json()["items"][0]["trades"] == 1
     said = ask(client, "/api/market/say", {"artifact_id": "g", "say": "stake 1 token that it fails"}, "bob")
     assert said.status_code == 200 and said.json()["matched"] > 0, said.text
-    assert ask(client, "/api/market/liquidity", {"market": "m", "liquidity": 200}).json()["paid"] > 0
     ended = ask(client, "/api/market/cancel", {"market": "m", "order": told["order"]})
     assert ended.status_code == 200, ended.text
     assert ended.json()["state"] == "cancelled"

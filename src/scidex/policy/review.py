@@ -11,7 +11,7 @@ class ReviewPolicy(BaseModel):
     """How a review turns scores, capital and returns into budgets: sleeves, floors, steps, what low returns mean."""
 
     review_pools: tuple[str, ...] = Field(
-        default=("main",), description="pools that are reviewed by themselves, daily and weekly"
+        default=("research",), description="pools that are reviewed by themselves, daily and weekly"
     )
     review_base_tokens: Decimal = Field(
         default=Decimal(1000),

@@ -66,7 +66,7 @@ def liquidity_for(subsidy: int, offsets: Sequence[int]) -> int:
     """The largest liquidity whose worst loss from that start the subsidy covers; both in parts.
 
     >>> liquidity_for(69314719, (0, 0)), liquidity_for(69314718, (0, 0)), liquidity_for(0, (0, 0))
-    (100000000, 99999999, 0)
+    (100000001, 99999999, 0)
     """
     context = context_of(60)
     top = _log_sum(offsets, OFFSET_ONE, context)
