@@ -55,7 +55,8 @@ def tolerated(walk: Walk, name: str) -> int:
     if not due:
         return 0
     market, gap = walk.market(name), float(walk.world.policy(walk.world.newest_policy()).liquidity_price_gap)
-    least = min(price * (ONE - price) for price in market.prices) / ONE**2
+    # A price below its last digit is written as 0.
+    least = max(ONE, min(price * (ONE - price) for price in market.prices)) / ONE**2
     return int(sum(b * gap**2 / least for b in (market.liquidity, *due[:-1])))
 
 
