@@ -109,6 +109,15 @@ def test_a_read_is_read_only_and_sees_one_moment(database):
             tx.execute("INSERT INTO journal SELECT * FROM journal")
 
 
+def test_a_read_finds_another_connection_where_one_died_while_it_lay_idle(database, server):
+    with database.reading() as tx:
+        (pid,) = tx.execute("SELECT pg_backend_pid()").fetchone()
+    with psycopg.connect(server, autocommit=True) as connection:
+        assert connection.execute("SELECT pg_terminate_backend(%s, 5000)", [pid]).fetchone() == (True,)
+    with database.reading() as tx:
+        assert tx.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_a_database_that_is_down_is_said_to_be_down_within_seconds(settings, tmp_path):
     url = f"host={tmp_path} dbname=none user=nobody"
     began = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
-from psycopg import Connection, Cursor, IsolationLevel, errors
+from psycopg import Connection, Cursor, errors
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from scidex.core.clock import Clock, system_clock
@@ -257,22 +257,26 @@ class Database:
         Refuses: DatabaseDown, Contended, StorageFull, DatabaseReadOnly, SchemaBroken, RightMissing, TextInvalid.
         """
         with self._read() as connection:
-            connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+            tx = Tx(connection, actor, self.clock())
+            token = _ambient.set(tx)
             try:
-                with connection.transaction():
-                    tx = Tx(connection, actor, self.clock())
-                    token = _ambient.set(tx)
-                    try:
-                        yield tx
-                    finally:
-                        _ambient.reset(token)
+                yield tx
             finally:
-                connection.isolation_level = connection.read_only = None
+                _ambient.reset(token)
 
     @contextmanager
     def _read(self) -> Iterator[Connection[Any]]:
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
         try:
-            with _failures_named(), self._readers.connection() as connection:
+            with _failures_named(), ExitStack() as borrowed:
+                connection = borrowed.enter_context(self._readers.connection())
+                try:
+                    connection.execute(begin)
+                except psycopg.OperationalError:
+                    # It died while it lay idle, which says nothing of the server by now.
+                    self._forget_the_dead()
+                    connection = borrowed.enter_context(self._readers.connection())
+                    connection.execute(begin)
                 yield connection
         except DatabaseDown:
             self._forget_the_dead()
