@@ -36,6 +36,7 @@ SLICES = (
     "scidex.senate.scores",
     "scidex.lab",
     "scidex.exports",
+    "scidex.access",
     "scidex.adopt",
     "scidex.scenarios",
     "scidex.views",

@@ -28,7 +28,13 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="a PostgreSQL 15 or newer to use instead of the embedded one"
     )
-    actor: str = Field(default="operator", description="who acts on the command line and, until keys, over HTTP")
+    actor: str = Field(
+        default="operator", description="who acts on the command line and, where a request names nobody, over HTTP"
+    )
+    auth: Literal["loopback", "keys"] = Field(
+        default="loopback",
+        description="whom HTTP believes: anybody on this machine, or nobody without a key (`scidex keys issue`)",
+    )
     host: str = Field(default="127.0.0.1", description="address that HTTP listens on")
     port: int = Field(default=8765, ge=0, le=65535, description="port that HTTP listens on; 0 takes a free one")
     pool_size: int = Field(default=16, ge=1, le=500, description="connections to the database per process")

@@ -11,13 +11,11 @@ from fastapi import Depends, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from scidex.actors import ReservedName
+from scidex.access import authenticate
 from scidex.core import journal
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
-from scidex.core.names import check_name
 from scidex.economy import Economy
-from scidex.policy import HOUSE
 from scidex.surfaces.http.problems import RequestInvalid
 from scidex.views import Ask, Body, Done, Known, Text, Unread, without_reading
 
@@ -107,11 +105,9 @@ async def _reader(
     ] = None,
 ) -> Reader:
     economy: Economy = request.app.state.economy
-    given = economy.settings.actor if x_scidex_actor is None else _utf8(x_scidex_actor, "X-Scidex-Actor")
-    actor = check_name(given, "actor")
-    if actor == HOUSE:
-        raise ReservedName(name=actor)
-    return Reader(economy, actor, request.app.state.known)
+    actor = None if x_scidex_actor is None else _utf8(x_scidex_actor, "X-Scidex-Actor")
+    principal = authenticate(economy, authorization=request.headers.get("authorization"), actor=actor)
+    return Reader(economy, principal.actor, request.app.state.known)
 
 
 async def _caller(
