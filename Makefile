@@ -21,9 +21,10 @@ run: $(STAMP) ## show the economy at work: a small living world, its ranking and
 up: $(STAMP) ## start the economy of your home and serve HTTP until Ctrl-C
 	@$(BIN)/scidex up
 
-tools: ## install hledger, which reads our books in the tests, and PostgreSQL 15 for them (Debian 12, as root)
-	command -v hledger && test -x /usr/lib/postgresql/15/bin/postgres || { apt-get update --quiet && \
-	apt-get install --yes --quiet --no-install-recommends hledger postgresql-15; }
+tools: ## install what the tests use: hledger, PostgreSQL 15 and Chromium (Debian 12, as root)
+	command -v hledger && command -v chromium && test -x /usr/lib/postgresql/15/bin/postgres || { \
+	apt-get update --quiet && \
+	apt-get install --yes --quiet --no-install-recommends hledger postgresql-15 chromium; }
 
 test: $(STAMP) ## everything that CI runs: linters, types, import contracts, tests
 	$(BIN)/ruff check .
