@@ -77,6 +77,34 @@ def test_a_vector_with_one_resource_short_reserves_nothing_and_says_what_would_f
     assert budgets.find_reservations(office.tx) == []
 
 
+def test_a_reservation_may_be_used_piece_by_piece(office):
+    office.grant(llm_standard=1000)
+    held = office.reserve(amounts={"llm_standard": 300})
+
+    def use(*events, more=True):
+        return budgets.settle(office.tx, reservation=held.reservation, events=events, more=more).result
+
+    assert use(office.used(100)).used == (("llm_standard", 100),)
+    assert office.line() == (1000, 200, 100, 700)
+    over = use(office.used(250))
+    assert (over.overrun, office.line()) == ((("llm_standard", 50),), (1000, 0, 350, 650))
+    found = budgets.find_reservation(office.tx, held.reservation)
+    assert (found.state, found.used, found.held) == ("open", (("llm_standard", 350),), {"llm_standard": 0})
+    assert use(office.used(10), more=False).overrun == (("llm_standard", 60),)
+    assert office.line() == (1000, 0, 360, 640)
+    with pytest.raises(budgets.ReservationEnded):
+        use(office.used(1))
+
+
+def test_a_void_after_a_piece_releases_what_is_left(office):
+    office.grant(llm_standard=1000)
+    held = office.reserve(amounts={"llm_standard": 300})
+    budgets.settle(office.tx, reservation=held.reservation, events=[office.used(100)], more=True)
+    assert budgets.void_reservation(office.tx, reservation=held.reservation).result.state == "voided"
+    assert office.line() == (1000, 0, 100, 900)
+    assert budgets.find_reservation(office.tx, held.reservation).used == (("llm_standard", 100),)
+
+
 def test_a_void_releases_all_and_a_settle_of_nothing_too(office):
     office.grant(llm_standard=100)
     held = office.reserve()

@@ -131,19 +131,24 @@ class Budgets(RuleBasedStateMachine):
         model.reservations[answer.reservation] = Open(amounts, usd * USD, expires_at)
         return answer.reservation
 
-    @rule(name=names, usage=usage)
-    def settle(self, name, usage):
+    @rule(name=names, usage=usage, more=st.booleans())
+    def settle(self, name, usage, more):
         found = self.model.reservations.get(name)
-        answer = self.do(budgets.Settle(name, self.events(usage)))
+        answer = self.do(budgets.Settle(name, self.events(usage), more=more or None))
         if found is None or found.state not in ("open", "expired") or self.model.conflicts("alice", usage):
             assert isinstance(answer, Refusal)
             return
+        usd = self.model.usd
         used = self.model.use("alice", usage)
         assert dict(answer.used) == used
         assert answer.late == (found.state == "expired" or self.tx.now >= found.expires_at)
         reserved = found.amounts if found.state == "open" else {}
         self.model.overrun |= any(amount > reserved.get(unit, 0) for unit, amount in used.items())
-        found.state = "settled"
+        if more:
+            found.amounts = {unit: max(0, amount - used.get(unit, 0)) for unit, amount in found.amounts.items()}
+            found.usd = max(0, found.usd - (self.model.usd - usd))
+        else:
+            found.state = "settled"
 
     @rule(name=names)
     def void(self, name):

@@ -69,10 +69,9 @@ def check_holds(tables: Tables) -> Iterator[Finding]:
     pending: Counter[AccountKey] = Counter()
     counted: Counter[budgets.LimitKey] = Counter()
     for reservation in tables[budgets.RESERVATIONS].values():
-        if reservation.state == "open":
-            for unit, amount in reservation.amounts:
-                pending[resource_allocator.budget_account(reservation.entity, unit)] += amount
-            counted.update(budgets.held_in_limits(reservation))
+        for unit, amount in reservation.held.items():
+            pending[resource_allocator.budget_account(reservation.entity, unit)] += amount
+        counted.update(budgets.held_in_limits(reservation))
     for hold in tables[HOLDS].values():
         if hold.state == "pending":
             pending[hold.debit] += hold.amount

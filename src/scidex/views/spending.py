@@ -190,6 +190,7 @@ class SettleBody(Ask):
     model_config = example(used=[{"model": "gpt-4o", "input_tokens": 1180, "output_tokens": 420, "event": "call-71"}])
 
     used: list[UsedBody] = []
+    more: bool = Field(default=False, description="more is to come: what is left stays set aside")
 
 
 class SettleTerms(SettleBody):
@@ -204,7 +205,7 @@ class SettleTerms(SettleBody):
             reserved = [each for each, _ in find_reservation(tx, self.reservation).amounts if each in _TOKENS]
             unit = reserved[0] if len(reserved) == 1 else None
         events = [each.usage(tx, unit) for each in self.used]
-        return to_settle(tx, reservation=self.reservation, events=events)
+        return to_settle(tx, reservation=self.reservation, events=events, more=self.more)
 
     def done(self, receipt: Receipt[Any], tx: Tx, known: Known) -> ChargedReceipt:
         """What was charged."""

@@ -140,9 +140,9 @@ def _bound(tx: Tx, policy: Policy, model: str, provider: str | None, tokens: int
     return max(given, returned, both - given)
 
 
-def to_settle(tx: Tx, *, reservation: str, events: Sequence[UsageEvent]) -> Settle:
+def to_settle(tx: Tx, *, reservation: str, events: Sequence[UsageEvent], more: bool = False) -> Settle:
     """The command, with the price of each event that states none."""
-    return Settle(reservation, tuple(events), _prices(tx, events, reservation))
+    return Settle(reservation, tuple(events), _prices(tx, events, reservation), more or None)
 
 
 def to_charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent]) -> Charge:
@@ -217,15 +217,18 @@ def reserve(
     return perform_one(tx, Request(command, tx.actor, key))
 
 
-def settle(tx: Tx, *, reservation: str, events: Sequence[UsageEvent], key: str | None = None) -> Receipt[Charged]:
-    """Record what a reservation was used for, charge it in full, and release the rest.
+def settle(
+    tx: Tx, *, reservation: str, events: Sequence[UsageEvent], more: bool = False, key: str | None = None
+) -> Receipt[Charged]:
+    """Record what a reservation was used for, charge it in full, and release the rest, or keep it if more is to come.
 
     Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UsageTooLarge, UnknownResource,
     AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced,
     CachedAboveInput, TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge,
     KeyReused.
     """
-    return perform_one(tx, Request(to_settle(tx, reservation=reservation, events=events), tx.actor, key))
+    command = to_settle(tx, reservation=reservation, events=events, more=more)
+    return perform_one(tx, Request(command, tx.actor, key))
 
 
 def charge(tx: Tx, *, entity: EntityKey, events: Sequence[UsageEvent], key: str | None = None) -> Receipt[Charged]:

@@ -75,11 +75,11 @@ def _ended(command: Ending, state: State) -> Reservation | None:
 def _entity_ended(command: Ending, actor: str, state: State) -> tuple[EntityKey, ...]:
     found = _ended(command, state)
     # The hot path, a reservation settled in time, leaves the artifact's row alone.
-    return (found.entity,) if found is not None and (found.state == "expired" or _extends(command)) else ()
+    return (found.entity,) if found is not None and (found.state == "expired" or _goes_on(command)) else ()
 
 
-def _extends(command: Ending) -> bool:
-    return isinstance(command, ExtendReservation)
+def _goes_on(command: Ending) -> bool:
+    return isinstance(command, ExtendReservation) or (isinstance(command, Settle) and bool(command.more))
 
 
 def _limits_ended(command: Ending, actor: str, state: State) -> Sequence[LimitKey]:

@@ -63,7 +63,7 @@ class Reservation(NamedTuple):
 
     `amounts` were set aside in the artifact's accounts, usd among them where it has a budget in dollars; `usd` is the
     bound that the daily caps count. `counted` are the limits that hold the reservation. `used`, in parts, is what it
-    turned out to take.
+    has taken so far, which no longer is held.
     """
 
     reservation: str
@@ -84,6 +84,14 @@ class Reservation(NamedTuple):
     ended_at: datetime | None = None
     used: Amounts = ()
     used_usd: int = 0
+
+    @property
+    def held(self) -> dict[str, int]:
+        """What is still set aside, by unit: nothing once it has ended."""
+        if self.state != "open":
+            return {}
+        used = dict(self.used)
+        return {unit: max(0, amount - used.get(unit, 0)) for unit, amount in self.amounts}
 
     @property
     def overrun(self) -> Amounts:
@@ -182,7 +190,7 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Record what a reservation was used for and release the rest.
+    """Record what a reservation was used for and release the rest, or keep that set aside if `more` is to come.
 
     `prices`, gathered by the action, has one price for each event that states none, in their order.
     """
@@ -190,6 +198,7 @@ class Settle:
     reservation: str
     events: tuple[UsageEvent, ...]
     prices: tuple[Price, ...] = ()
+    more: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """How what was used is settled: pure.
 
-    settle    what was used leaves the budget whatever is left of it; the rest of the reservation is released
+    settle    what was used leaves the budget whatever is left of it; the rest is released, or kept if more is to come
     charge    the same for usage that nobody reserved
 
 What has been used already is always recorded. If the budget does not have it, it goes into debt: less than nothing is
@@ -65,8 +65,9 @@ from scidex.senate.budgets.refusals import (
 def settle(state: State, command: Settle, context: Context) -> Charged:
     """Move what was used out of the budget, all of it whatever there is, and release the rest of the reservation.
 
-    A reservation that has expired is settled as well, once, and noted as late. Where an LLM call has no price, the most
-    that its tier may cost is counted as its cost, and no less than the bound of its reservation.
+    If more is to come, what is left stays set aside and nothing ends. A reservation that has expired is settled as well
+    and noted as late. Where an LLM call has no price, the most that its tier may cost is counted as its cost, and at
+    the end no less than the bound of its reservation.
     Refuses: UnknownReservation, NotYourReservation, ReservationEnded, TooManyEvents, UsageTooLarge, UnknownResource,
     AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, NameInvalid, TokensDiffer, TokensMisplaced,
     CachedAboveInput, TimestampInvalid, TimestampInFuture, TimestampTooOld, UsageEventConflict, BalanceTooLarge.
@@ -77,21 +78,28 @@ def settle(state: State, command: Settle, context: Context) -> Charged:
     events: list[BudgetEvent] = []
     metered = _metered(state, command, context, found.entity, found)
     expired = found.state == "expired"
-    if expired:
+    if expired or command.more:
         awake(state, context, found.entity)
-    else:
-        _release(state, found)
     # Also by what was reserved before there was a budget in dollars, which is the first to open this account.
     in_usd = state.get(ACCOUNTS, budget_account(found.entity, "usd")) is not None
     charged = metered.charged(in_usd)
-    debts = spend(state, context, found.entity, charged, events)
-    held = {} if expired else held_in_limits(found)
-    _count(state, context, found.entity, found.actor, metered, held, events)
     late = expired or context.now >= found.expires_at
-    ended = found._replace(state="settled", late=late, ended_at=context.now, used=charged, used_usd=metered.usd)
-    state.put(RESERVATIONS, found.reservation, ended)
+    now = found._replace(used=_sum(found.used, charged), used_usd=found.used_usd + metered.usd, late=late)
+    if not command.more:
+        now = now._replace(state="settled", ended_at=context.now)
+    _release(state, found, now)
+    debts = spend(state, context, found.entity, charged, events)
+    _count(state, context, found.entity, found.actor, metered, _let_go_in_limits(found, now), events)
+    state.put(RESERVATIONS, found.reservation, now)
     warnings = record_events(state, events) if events else ()
-    return Charged(found.reservation, charged, metered.usd, ended.overrun, debts, late, metered.repeated, warnings)
+    return Charged(found.reservation, charged, metered.usd, now.overrun, debts, late, metered.repeated, warnings)
+
+
+def _sum(before: Amounts, more: Amounts) -> Amounts:
+    both = dict(before)
+    for unit, amount in more:
+        both[unit] = both.get(unit, 0) + amount
+    return tuple(sorted(both.items()))
 
 
 def charge(state: State, command: Charge, context: Context) -> Charged:
@@ -172,8 +180,8 @@ def _metered(
             unpriced = unpriced or RESOURCE_OF[event.unit][1] is not None
         if usd > MAX_AMOUNT or used[event.unit] > MAX_AMOUNT:
             raise _too_large(line, event.unit, used[event.unit], usd)
-    if unpriced and reservation is not None:
-        usd = max(usd, reservation.usd)
+    if unpriced and reservation is not None and not (isinstance(command, Settle) and command.more):
+        usd = max(usd, reservation.usd - reservation.used_usd)
     return _Metered(used, usd, repeated)
 
 
@@ -214,11 +222,16 @@ def spend(state: State, context: Context, entity: EntityKey, used: Amounts, even
 
 
 def held_in_limits(reservation: Reservation) -> dict[LimitKey, int]:
-    """What a reservation holds in each limit that counts it."""
-    if not reservation.counted:
+    """What a reservation still holds in each limit that counts it."""
+    if not reservation.counted or reservation.state != "open":
         return {}
-    amounts = {**dict(reservation.amounts), "usd": reservation.usd}
+    amounts = {**reservation.held, "usd": max(0, reservation.usd - reservation.used_usd)}
     return {key: amounts[key.unit] for key in reservation.counted}
+
+
+def _let_go_in_limits(before: Reservation, after: Reservation) -> dict[LimitKey, int]:
+    kept = held_in_limits(after)
+    return {key: held - kept.get(key, 0) for key, held in held_in_limits(before).items()}
 
 
 def _count(
@@ -238,9 +251,12 @@ def _count(
             count(state, context, limit, used=used.get(limit.unit, 0), held=-held.get(key, 0), events=events)
 
 
-def _release(state: State, reservation: Reservation) -> None:
-    for unit, amount in reservation.amounts:
-        release(state, budget_account(reservation.entity, unit), amount)
+def _release(state: State, before: Reservation, after: Reservation) -> None:
+    """Release what a reservation held before and holds no longer."""
+    kept = after.held
+    for unit, held in before.held.items():
+        if held > kept.get(unit, 0):
+            release(state, budget_account(before.entity, unit), held - kept.get(unit, 0))
 
 
 def void(state: State, command: VoidReservation, context: Context) -> ReservationReceipt:
@@ -294,12 +310,12 @@ def expire(state: State, command: ExpireReservation, context: Context) -> Reserv
 
 
 def _let_go(state: State, context: Context, found: Reservation, how: str) -> ReservationReceipt:
-    _release(state, found)
+    ended = found._replace(state=how, ended_at=context.now)
+    _release(state, found, ended)
     for key, amount in held_in_limits(found).items():
         limit = standing(state, context, key)
         assert limit is not None, key
         count(state, context, limit, used=0, held=-amount, events=[])
-    ended = found._replace(state=how, ended_at=context.now)
     state.put(RESERVATIONS, found.reservation, ended)
     return _receipt(ended)
 

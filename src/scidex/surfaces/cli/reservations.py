@@ -93,6 +93,7 @@ def settle(
     cached_tokens: Annotated[str | None, _amount("cached_tokens", "Of the input, from a cache.")] = None,
     usd: Annotated[str | None, _amount("usd", "What it cost; by default from the price book.")] = None,
     event: Annotated[str | None, typer.Option("--event", metavar="ID", help="Your own id: it counts once.")] = None,
+    more: Annotated[bool, typer.Option("--more", help="More is to come: the rest stays set aside.")] = False,
     key: Key = None,
 ) -> views.ChargedReceipt:
     """Record what a reservation was used for, nothing without options, and release the rest."""
@@ -109,7 +110,7 @@ def settle(
     }
     given = {name: value for name, value in used.items() if value is not None}
     events = [{**given, "source": "cli"}] if given else []
-    return asked(tx, views.SettleTerms, key, views.ChargedReceipt, reservation=reservation, used=events)
+    return asked(tx, views.SettleTerms, key, views.ChargedReceipt, reservation=reservation, used=events, more=more)
 
 
 @changes(app, "release")

@@ -260,7 +260,10 @@ def get_reservation(reservation: Text, reader: AsReader) -> ReservationView:
 
 @router.post("/reservations/{reservation}/settle", response_model=ChargedReceipt)
 async def post_settle(reservation: Text, caller: AsCaller, body: SettleBody | None = None) -> Response:
-    """Record what a reservation was used for, charge it in full, and release the rest; for who reserved."""
+    """Record what a reservation was used for, charge it in full, and release the rest; for who reserved.
+
+    If `more` is to come, what is left stays set aside, and the reservation goes on until it is settled, or expires.
+    """
     return await caller.ask(SettleTerms(reservation=reservation, **dict(body or {})))
 
 
