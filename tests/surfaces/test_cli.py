@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,8 +61,8 @@ class Home:
         return self.run(*arguments, "--json").json
 
     def start(self, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-        return subprocess.Popen([*COMMAND, *arguments], env=self.env(), text=True, **streams)
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": self.env()} | streams
+        return subprocess.Popen([*COMMAND, *arguments], text=True, **streams)
 
     def sql(self, statement: str) -> None:
         with psycopg.connect(self.conninfo, autocommit=True) as connection:
@@ -329,9 +330,11 @@ def test_a_bug_is_one_line_with_a_request_id_and_its_trace_is_for_the_debug_log(
 def test_ctrl_c_ends_a_waiting_command_quietly(town: Home) -> None:
     with psycopg.connect(town.conninfo) as blocking, psycopg.connect(town.conninfo, autocommit=True) as watching:
         blocking.execute("SELECT FROM ledger_account WHERE owner = 'actor:alice' FOR UPDATE")
-        waiting = town.start("ledger", "transfer", OPERATOR, ALICE, "1")
+        patient = town.env() | {"SCIDEX_LOCK_TIMEOUT_MS": "200000"}  # a busy machine must not answer before we ask
+        waiting = town.start("ledger", "transfer", OPERATOR, ALICE, "1", env=patient)
         while not watching.execute("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchall():
             assert waiting.poll() is None, waiting.communicate()
+            time.sleep(0.02)
         waiting.send_signal(signal.SIGINT)
         assert waiting.communicate(timeout=30) == ("", "")
     assert waiting.returncode == 130
