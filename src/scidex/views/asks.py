@@ -90,6 +90,14 @@ class Ask(Body):
         raise NotImplementedError
 
 
+class Deed(Body):
+    """One of the changes that are asked for one at a time, each in a transaction of its own."""
+
+    def do(self, tx: Tx, key: str | None) -> Done:
+        """Carry it out under this key, and answer. Refuses what its action refuses."""
+        raise NotImplementedError
+
+
 def artifact_of(tx: Tx, artifact_id: str, artifact_type: str | None) -> EntityKey:
     """The artifact that is meant: read where the type is left out. Refuses: UnknownEntity, EntityAmbiguous."""
     if artifact_type is not None:
@@ -170,6 +178,8 @@ class PostBody(Ask):
 class PostTerms(PostBody):
     """Which hold moves, and how much of it."""
 
+    model_config = example(hold="h17", amount=3.5)
+
     hold: Text
 
     def command(self, tx: Tx, known: Known) -> PostHold:
@@ -190,6 +200,8 @@ class VoidBody(Ask):
 
 class VoidTerms(VoidBody):
     """Which hold ends."""
+
+    model_config = example(hold="h17")
 
     hold: Text
 
@@ -272,6 +284,8 @@ class OrderBody(OrderTerms):
 class BuyTerms(OrderTerms):
     """An order to buy."""
 
+    model_config = example(market="tau-by-2027", outcome="yes", spend=12.5, limit_price=0.7)
+
     def command(self, tx: Tx, known: Known) -> Order:
         """Refuses: UnknownEntity, EntityAmbiguous, NoMarket and what `parse_amount` refuses."""
         return self._known_order(tx, known, "buy")
@@ -279,6 +293,8 @@ class BuyTerms(OrderTerms):
 
 class SellTerms(OrderTerms):
     """An order to sell."""
+
+    model_config = example(market="tau-by-2027", outcome="yes", shares=5)
 
     def command(self, tx: Tx, known: Known) -> Order:
         """Refuses: UnknownEntity, EntityAmbiguous, NoMarket and what `parse_amount` refuses."""

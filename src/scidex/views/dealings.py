@@ -162,6 +162,8 @@ class AddBody(Ask):
 class AddTerms(AddBody):
     """Which bounty gets how much more."""
 
+    model_config = example(bounty="b17", amount=50)
+
     bounty: Text
 
     def command(self, tx: Tx, known: Known) -> AddToBounty:
@@ -183,6 +185,8 @@ class ClaimBody(Ask):
 
 class ClaimTerms(ClaimBody):
     """Which bounty is taken on, for how long."""
+
+    model_config = example(bounty="b17", seconds=86_400)
 
     bounty: Text
 
@@ -217,6 +221,8 @@ class SubmitBody(OutputBody):
 class SubmitTerms(SubmitBody):
     """What was made for which bounty."""
 
+    model_config = example(bounty="b17", **_OUTPUT, note="ran three times, see logs")
+
     bounty: Text
 
     def command(self, tx: Tx, known: Known) -> SubmitWork:
@@ -238,6 +244,8 @@ class AwardBody(OutputBody):
 
 class AwardTerms(AwardBody):
     """What which bounty pays for which work."""
+
+    model_config = example(bounty="b17", **_OUTPUT, amount=250)
 
     bounty: Text
 

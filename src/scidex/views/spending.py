@@ -196,6 +196,10 @@ class SettleBody(Ask):
 class SettleTerms(SettleBody):
     """Which reservation is settled, and what it was used for."""
 
+    model_config = example(
+        reservation="r17", used=[{"model": "gpt-4o", "input_tokens": 1180, "output_tokens": 420, "event": "call-71"}]
+    )
+
     reservation: Text
 
     def command(self, tx: Tx, known: Known) -> Settle:
@@ -221,6 +225,8 @@ class ReleaseBody(Ask):
 class ReleaseTerms(ReleaseBody):
     """Which reservation is let go."""
 
+    model_config = example(reservation="r17")
+
     reservation: Text
 
     def command(self, tx: Tx, known: Known) -> VoidReservation:
@@ -242,6 +248,8 @@ class ExtendBody(Ask):
 
 class ExtendTerms(ExtendBody):
     """Which reservation goes on, and for how long."""
+
+    model_config = example(reservation="r17", seconds=600)
 
     reservation: Text
 

@@ -14,15 +14,12 @@ from scidex.exchange.bounties import (
     add_to_bounty,
     award_bounty,
     claim_bounty,
-    decline_work,
     find_bounties,
     find_bounty,
     find_fundings,
     find_payments,
     find_submissions,
     offer_bounty,
-    refund_bounty,
-    release_claim,
     submit_work,
 )
 from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit, Offset
@@ -30,14 +27,12 @@ from scidex.surfaces.http.problems import RequestInvalid
 from scidex.views import (
     AddBody,
     AwardBody,
-    Body,
     BountyBody,
     BountyDone,
     BountyView,
     ClaimBody,
     ClaimDone,
     FundingView,
-    OutputBody,
     Page,
     PaymentView,
     SubmitBody,
@@ -47,7 +42,7 @@ from scidex.views import (
     bounty_done,
     bounty_view,
     claim_done,
-    example,
+    deeds,
     funding_view,
     page,
     payment_view,
@@ -56,20 +51,6 @@ from scidex.views import (
 )
 
 router = APIRouter(prefix="/api/market/bounties", tags=["bounties"])
-
-
-class DeclineBody(OutputBody):
-    """Why which work is not what was asked for."""
-
-    model_config = example(output_type="analysis", output_id="organoid-protocol-v1", reason="no controls")
-
-    reason: Text
-
-
-class BountyKeyBody(Body):
-    """Nothing but, if the header cannot be set, the key."""
-
-    model_config = example(idempotency_key="refund-b17")
 
 
 @router.post("", response_model=BountyDone)
@@ -165,9 +146,9 @@ def post_bounty_claim(bounty: Text, caller: AsCaller, body: ClaimBody | None = N
 
 
 @router.post("/{bounty}/release", response_model=ClaimDone)
-def post_bounty_release(bounty: Text, caller: AsCaller, body: BountyKeyBody | None = None) -> Response:
+def post_bounty_release(bounty: Text, caller: AsCaller, body: deeds.BountyKeyBody | None = None) -> Response:
     """Let one's claim go before it lapses."""
-    return caller.change(lambda tx, key: claim_done(release_claim(tx, bounty=bounty, key=key)), body)
+    return caller.do(deeds.LetGoTerms(bounty=bounty, **dict(body or {})))
 
 
 @router.post("/{bounty}/submit", response_model=WorkDone)
@@ -192,16 +173,12 @@ def post_bounty_award(bounty: Text, body: AwardBody, caller: AsCaller) -> Respon
 
 
 @router.post("/{bounty}/decline", response_model=WorkDone)
-def post_bounty_decline(bounty: Text, body: DeclineBody, caller: AsCaller) -> Response:
+def post_bounty_decline(bounty: Text, body: deeds.DeclineBody, caller: AsCaller) -> Response:
     """Judge submitted work not to be what was asked for."""
-
-    def work(tx: Tx, key: str | None) -> WorkDone:
-        return work_done(decline_work(tx, bounty=bounty, output=body.output(tx), reason=body.reason, key=key))
-
-    return caller.change(work, body)
+    return caller.do(deeds.DeclineTerms(bounty=bounty, **dict(body)))
 
 
 @router.post("/{bounty}/refund", response_model=BountyDone)
-def post_refund(bounty: Text, caller: AsCaller, body: BountyKeyBody | None = None) -> Response:
+def post_refund(bounty: Text, caller: AsCaller, body: deeds.BountyKeyBody | None = None) -> Response:
     """Give back what remains to its funders, in proportion; for its poster."""
-    return caller.change(lambda tx, key: bounty_done(refund_bounty(tx, bounty=bounty, key=key)), body)
+    return caller.do(deeds.RefundTerms(bounty=bounty, **dict(body or {})))

@@ -17,7 +17,7 @@ from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.economy import Economy
 from scidex.surfaces.http.problems import RequestInvalid
-from scidex.views import Ask, Body, Done, Known, Text, Unread, without_reading
+from scidex.views import Ask, Body, Deed, Done, Known, Text, Unread, without_reading
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row")
@@ -62,6 +62,10 @@ class Caller(Reader):
         """
         key = self._key_with(body)
         return _answer(self.economy.run(lambda tx: work(tx, key), actor=self.actor))
+
+    def do(self, deed: Deed) -> Response:
+        """The same for a body that says itself what is done."""
+        return self.change(deed.do, deed)
 
     def hold(self, work: Callable[[Economy, str | None], Done], body: Body | None) -> Response:
         """The same for what opens a transaction of its own kind."""

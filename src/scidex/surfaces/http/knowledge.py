@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
 from starlette.responses import Response
 
 from scidex.atlas.knowledge import (
@@ -16,63 +15,19 @@ from scidex.atlas.knowledge import (
     find_sample,
     find_submissions,
     find_work_gains,
-    merge_edges,
-    reinstate_edge,
-    retract_edge,
-    retract_gain,
-    split_edge,
 )
 from scidex.atlas.roi import find_roi, find_roi_of, find_roi_ranking
 from scidex.core.db import Tx
 from scidex.core.names import check_name
 from scidex.entities import EntityKey, find_entity
 from scidex.surfaces.http.inputs import After, AsCaller, AsReader, Limit, Offset
-from scidex.views import Body, Page, Text, cursor, example, learning, names_of, page, returns
+from scidex.views import Page, Text, cursor, deeds, learning, names_of, page, returns
 from scidex.views import knowledge as views
 
 router = APIRouter(prefix="/api", tags=["knowledge"])
 Artifact = Annotated[Text, Query(description="an artifact's id")]
 ArtifactType = Annotated[Text | None, Query(description="needed where several artifacts have this id")]
 Edge = Annotated[Text, Path(description="an edge's id")]
-_EDGE = "e0dee694aed26d323b0d8b861c343f2554c1aefc"
-
-
-class EdgeReasonBody(Body):
-    """Which edge, and why."""
-
-    model_config = example(edge=_EDGE, reason="the paper was withdrawn")
-
-    edge: Text
-    reason: Text
-
-
-class MergeBody(Body):
-    """Which edge says the same as which other one."""
-
-    model_config = example(edge=_EDGE, same_as="4f6f0c4b1c5f3ad0f7c8c1f2b6d6a1b7c2e9d3f0", note="a synonym")
-
-    edge: Text
-    same_as: Text = Field(description="the edge as part of which it is counted")
-    note: Text
-
-
-class SplitBody(Body):
-    """Which edge is counted by itself again, and why."""
-
-    model_config = example(edge=_EDGE, note="another isoform")
-
-    edge: Text
-    note: Text
-
-
-class GainReasonBody(Body):
-    """Which gain, and why."""
-
-    model_config = example(kind="paper", reference="doi:10.1126/science.8346443", reason="it is not by this work")
-
-    kind: Text
-    reference: Text
-    reason: Text
 
 
 Row = TypeVar("Row")
@@ -225,43 +180,27 @@ def get_precision(
 
 
 @router.post("/knowledge/retract", response_model=views.RecountedDone)
-def post_edge_retracted(body: EdgeReasonBody, caller: AsCaller) -> Response:
+def post_edge_retracted(body: deeds.EdgeReasonBody, caller: AsCaller) -> Response:
     """Let what an edge says count no more; for its only contributor, or a reviewer."""
-
-    def work(tx: Tx, key: str | None) -> views.RecountedDone:
-        return views.recounted_done(retract_edge(tx, edge=body.edge, reason=body.reason, key=key))
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.post("/knowledge/reinstate", response_model=views.RecountedDone)
-def post_edge_reinstated(body: EdgeReasonBody, caller: AsCaller) -> Response:
+def post_edge_reinstated(body: deeds.EdgeReasonBody, caller: AsCaller) -> Response:
     """Let what a reviewer retracted stand again; for reviewers without a share in it."""
-
-    def work(tx: Tx, key: str | None) -> views.RecountedDone:
-        return views.recounted_done(reinstate_edge(tx, edge=body.edge, reason=body.reason, key=key))
-
-    return caller.change(work, body)
+    return caller.do(deeds.ReinstateTerms(**dict(body)))
 
 
 @router.post("/knowledge/merge", response_model=views.RecountedDone)
-def post_edges_merged(body: MergeBody, caller: AsCaller) -> Response:
+def post_edges_merged(body: deeds.MergeBody, caller: AsCaller) -> Response:
     """Count two edges as saying the same; for reviewers without a share in either."""
-
-    def work(tx: Tx, key: str | None) -> views.RecountedDone:
-        return views.recounted_done(merge_edges(tx, edge=body.edge, same_as=body.same_as, note=body.note, key=key))
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.post("/knowledge/split", response_model=views.RecountedDone)
-def post_edge_split(body: SplitBody, caller: AsCaller) -> Response:
+def post_edge_split(body: deeds.SplitBody, caller: AsCaller) -> Response:
     """Undo the merge of an edge; for reviewers without a share in it."""
-
-    def work(tx: Tx, key: str | None) -> views.RecountedDone:
-        return views.recounted_done(split_edge(tx, edge=body.edge, note=body.note, key=key))
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.post("/knowledge/audit", response_model=views.AuditedDone)
@@ -271,14 +210,9 @@ async def post_edges_judged(body: learning.AuditBody, caller: AsCaller) -> Respo
 
 
 @router.post("/knowledge/gains/retract", response_model=views.GainRetractedDone)
-def post_gain_retracted(body: GainReasonBody, caller: AsCaller) -> Response:
+def post_gain_retracted(body: deeds.GainReasonBody, caller: AsCaller) -> Response:
     """Take back a gain that is no edge; for who submitted it, or a reviewer."""
-
-    def work(tx: Tx, key: str | None) -> views.GainRetractedDone:
-        receipt = retract_gain(tx, kind=body.kind, reference=body.reference, reason=body.reason, key=key)
-        return views.gain_retracted_done(receipt)
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.get("/economics/roi")

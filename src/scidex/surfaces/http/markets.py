@@ -6,13 +6,10 @@ from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
 from starlette.responses import Response
 
 from scidex.core.db import Tx
-from scidex.core.units import parse_amount
 from scidex.entities import UnknownEntity, find_entity
-from scidex.exchange.liquidity import plan_liquidity
 from scidex.exchange.markets import (
     Market,
     PositionKey,
@@ -24,17 +21,13 @@ from scidex.exchange.markets import (
     find_positions,
     find_trades,
     market_on,
-    open_market,
     quote,
     resolve_market,
     void_market,
 )
 from scidex.surfaces.http.inputs import After, AsCaller, AsReader, Limit
 from scidex.views import (
-    PRICE,
-    Amount,
     Body,
-    ChangeTerms,
     ClosedReceipt,
     MarketView,
     OpenedReceipt,
@@ -47,15 +40,13 @@ from scidex.views import (
     SettledReceipt,
     Text,
     TradeView,
-    When,
     closed_receipt,
     cursor,
     example,
+    market_deeds,
     market_view,
     names_of,
-    opened_receipt,
     page,
-    plan_key,
     position_view,
     prices_of,
     quote_view,
@@ -64,37 +55,6 @@ from scidex.views import (
 )
 
 router = APIRouter(prefix="/api/market", tags=["markets"])
-
-
-class OpenBody(Body):
-    """A new market on an artifact; its maker's stake, liquidity * ln(number of outcomes) from uniform prices, is paid
-    by the actor, or by a pool."""
-
-    model_config = example(
-        market="tau-by-2027",
-        artifact_id="tau-spreads-trans-synaptically",
-        question="Will the main result be replicated by the end of 2027?",
-        liquidity=100,
-        closes_at="2027-12-31T00:00:00Z",
-    )
-
-    market: Text = Field(description="the id that the new market gets")
-    artifact_id: Text
-    artifact_type: Text | None = None
-    question: Text
-    outcomes: list[Text] = ["yes", "no"]
-    liquidity: Amount | None = Field(
-        default=None, description="b, in tokens: the larger, the less a trade moves the prices; or give subsidy"
-    )
-    subsidy: Amount | None = Field(default=None, description="tokens for the stake; b is the largest that they cover")
-    treasury: Text | None = Field(
-        default=None, description="the pool that pays, for operators; without liquidity and subsidy b is the policy's"
-    )
-    prices: list[Amount] | None = Field(default=None, description="start prices, which sum to 1; uniform if left out")
-    closes_at: When | None = Field(default=None, description="when it takes no more trades, with its zone")
-    liquidity_changes: list[ChangeTerms] | None = Field(
-        default=None, description="how its liquidity changes later, planned in the same transaction"
-    )
 
 
 class MarketBody(Body):
@@ -229,33 +189,9 @@ def get_positions(
 
 
 @router.post("/open", response_model=OpenedReceipt)
-def post_open(body: OpenBody, caller: AsCaller) -> Response:
+def post_open(body: market_deeds.OpenBody, caller: AsCaller) -> Response:
     """Open a market whose maker the actor's wallet funds, or for operators a pool."""
-
-    def work(tx: Tx, key: str | None) -> OpenedReceipt:
-        artifact = find_entity(tx, entity_id=body.artifact_id, entity_type=body.artifact_type).key
-        prices = None
-        if body.prices is not None:
-            prices = [parse_amount(price, PRICE, field="prices", zero=True) for price in body.prices]
-        receipt = open_market(
-            tx,
-            market=body.market,
-            artifact=artifact,
-            question=body.question,
-            outcomes=body.outcomes,
-            liquidity=None if body.liquidity is None else parse_amount(body.liquidity, field="liquidity"),
-            subsidy=None if body.subsidy is None else parse_amount(body.subsidy, field="subsidy"),
-            prices=prices,
-            closes_at=body.closes_at,
-            treasury=body.treasury,
-            key=key,
-        )
-        if body.liquidity_changes:
-            changes = [terms.planned() for terms in body.liquidity_changes]
-            plan_liquidity(tx, market=body.market, changes=changes, key=plan_key(key))
-        return opened_receipt(find_market(tx, body.market), receipt)
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.post("/close", response_model=ClosedReceipt)

@@ -9,31 +9,27 @@ from starlette.responses import Response
 
 from scidex.core.db import Tx
 from scidex.core.units import parse_amount
-from scidex.exchange.liquidity import cancel_change, find_changes, plan_liquidity
+from scidex.exchange.liquidity import find_changes
 from scidex.exchange.markets import (
     cancel_order,
     change_liquidity,
     find_market,
     find_orders,
     place_limit_order,
-    place_order,
 )
 from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit
 from scidex.surfaces.http.markets import market_of
 from scidex.views import (
     PRICE,
-    Body,
     Book,
     CancelBody,
     CandleView,
     ChangeReceipt,
-    ChangeTerms,
     ChangeView,
     EndedReceipt,
     LimitBody,
     LiquidityBody,
     LiquidityReceipt,
-    MarketTerms,
     OrderReceipt,
     Page,
     PlacedReceipt,
@@ -42,45 +38,15 @@ from scidex.views import (
     Text,
     book_of,
     candles_of,
-    change_receipt,
     change_view,
     ended_receipt,
-    example,
     liquidity_receipt,
-    order_in_words,
-    order_receipt,
+    market_deeds,
     placed_receipt,
-    plan_receipt,
     resting_view,
 )
 
 router = APIRouter(prefix="/api/market", tags=["orders"])
-
-
-class PlanBody(Body):
-    """How a market's liquidity is to change later."""
-
-    model_config = example(market="tau-by-2027", changes=[{"at": "2027-06-30T00:00:00Z", "liquidity": 50}])
-
-    market: Text
-    changes: list[ChangeTerms]
-
-
-class CancelPlanBody(Body):
-    """Which planned change is taken back."""
-
-    model_config = example(market="tau-by-2027", change="l17-1")
-
-    market: Text
-    change: Text
-
-
-class WordsBody(MarketTerms):
-    """An order in plain words."""
-
-    model_config = example(market="tau-by-2027", say="stake 25 tokens that it holds")
-
-    say: Text
 
 
 @router.post("/limit", response_model=PlacedReceipt)
@@ -125,22 +91,15 @@ def post_liquidity(body: LiquidityBody, caller: AsCaller) -> Response:
 
 
 @router.post("/liquidity/plan", response_model=PlanReceipt)
-def post_plan(body: PlanBody, caller: AsCaller) -> Response:
+def post_plan(body: market_deeds.PlanBody, caller: AsCaller) -> Response:
     """Plan changes of liquidity, each paid when its time comes by who funded the market: all of these, or none."""
-
-    def work(tx: Tx, key: str | None) -> PlanReceipt:
-        changes = [terms.planned() for terms in body.changes]
-        return plan_receipt(plan_liquidity(tx, market=body.market, changes=changes, key=key))
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.post("/liquidity/cancel", response_model=ChangeReceipt)
-def post_cancel_plan(body: CancelPlanBody, caller: AsCaller) -> Response:
+def post_cancel_plan(body: market_deeds.CancelPlanBody, caller: AsCaller) -> Response:
     """Take a planned change of liquidity back."""
-    return caller.change(
-        lambda tx, key: change_receipt(cancel_change(tx, market=body.market, change=body.change, key=key)), body
-    )
+    return caller.do(body)
 
 
 @router.get("/liquidity/{market:path}")
@@ -155,25 +114,9 @@ def get_plan(market: Text, reader: AsReader, limit: Limit = 100) -> Page[ChangeV
 
 
 @router.post("/say", response_model=OrderReceipt)
-def post_words(body: WordsBody, caller: AsCaller) -> Response:
+def post_words(body: market_deeds.WordsBody, caller: AsCaller) -> Response:
     """Trade as a sentence says: `stake 25 tokens that it holds`, `move the price to 0.7, spend at most 40`."""
-
-    def work(tx: Tx, key: str | None) -> OrderReceipt:
-        market = body.found(tx)
-        order = order_in_words(market, body.say)
-        receipt = place_order(
-            tx,
-            market=order.market,
-            outcome=order.outcome,
-            side=order.side,
-            shares=order.shares,
-            spend=order.spend,
-            to_price=order.to_price,
-            key=key,
-        )
-        return order_receipt(market.outcomes, receipt)
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.get("/orders")

@@ -2,145 +2,34 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 from starlette.responses import Response
 
 from scidex.core.db import Tx
 from scidex.entities import find_entity
 from scidex.policy import find_policy
 from scidex.senate.proposals import (
-    Evidence,
-    Expected,
-    comment_on_proposal,
     find_events,
     find_policies,
     find_proposal,
     find_proposals,
-    open_proposal,
     preview,
-    propose,
-    propose_policy,
-    vote_on_proposal,
-    withdraw_proposal,
 )
 from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit, Offset
 from scidex.surfaces.http.problems import RequestInvalid
-from scidex.views import Amount, Body, Page, Seconds, Text, example, page, policies, proposals
+from scidex.views import Page, Text, page, policies, proposals, senate_deeds
 
 router = APIRouter(prefix="/api/senate", tags=["senate"])
 
-_PAPER = {"sort": "paper", "reference": "PMID:31978945", "shows": "the same protein in another tissue"}
-_MOVE = {
-    "sort": "market",
-    "market": "tau-by-2027",
-    "since": "2026-01-01T00:00:00Z",
-    "until": "2026-02-01T00:00:00Z",
-    "change": "0.2",
-}
-Proofs = Annotated[list[Evidence], Field(description="paper, market, knowledge, benchmark or gap")]
 Version = Annotated[int, Query(ge=1, le=2**31 - 1)]
 
 
-class ExpectedBody(Body):
-    """What is expected of the grant."""
-
-    model_config = example(measure="edges", amount="40", within_s=1_209_600)
-
-    measure: Text = Field(description="edges, papers, hypotheses, confidence, benchmark or gap")
-    amount: Decimal
-    within_s: Seconds
-
-    def gain(self) -> Expected:
-        """As the rules have it."""
-        return Expected(self.measure, self.amount, self.within_s)
-
-
-class ProposalBody(Body):
-    """What is asked, for what, on which evidence, and what is expected of it."""
-
-    model_config = example(
-        artifact_id="human-blood-brain-organoid",
-        requested={"llm_standard": 200_000, "cpu_seconds": 3600},
-        justification="two of the three missing steps have a protocol now",
-        expected=[{"measure": "edges", "amount": "40", "within_s": 1_209_600}],
-        evidence=[_PAPER, _MOVE],
-    )
-
-    artifact_id: Text
-    artifact_type: Text | None = None
-    requested: dict[Text, Amount] = Field(description="whole units by unit")
-    pool: Text | None = Field(default=None, description="by default that of the policy")
-    justification: Text
-    expected: list[ExpectedBody]
-    evidence: Proofs = []
-    draft: bool = Field(default=False, description="whether it waits for its proposer to open it")
-
-
-class PolicyBody(Body):
-    """Which fields of the policy are to have which values."""
-
-    model_config = example(changes={"proposal_quorum": 3}, justification="two have proved too few")
-
-    changes: dict[Text, Any] = Field(description="values by field, as GET /api/policy writes them")
-    justification: Text
-    evidence: Proofs = []
-    draft: bool = False
-
-
-class BallotBody(Body):
-    """How one votes, and why."""
-
-    model_config = example(choice="approve", reason="the paper holds and the sum is modest")
-
-    choice: Literal["approve", "reject", "defer", "abstain"]
-    reason: Text
-
-
-class CommentBody(Body):
-    """What one has to say."""
-
-    model_config = example(text="see also PMID:31978945")
-
-    text: Text
-
-
-class WithdrawBody(Body):
-    """Why."""
-
-    model_config = example(reason="another group has done it")
-
-    reason: Text
-
-
-class ProposalKeyBody(Body):
-    """Nothing but, if the header cannot be set, the key."""
-
-    model_config = example(idempotency_key="open-p17")
-
-
 @router.post("/proposals", response_model=proposals.ProposalDone)
-def post_proposal(body: ProposalBody, caller: AsCaller) -> Response:
+def post_proposal(body: senate_deeds.ProposalBody, caller: AsCaller) -> Response:
     """Ask a pool for a grant to an artifact; reviewers are drawn and decide, and with the deciding vote it is paid."""
-
-    def work(tx: Tx, key: str | None) -> proposals.ProposalDone:
-        receipt = propose(
-            tx,
-            entity=find_entity(tx, entity_id=body.artifact_id, entity_type=body.artifact_type).key,
-            requested=proposals.requested_of(body.requested),
-            pool=body.pool,
-            justification=body.justification,
-            expected=[each.gain() for each in body.expected],
-            evidence=body.evidence,
-            draft=body.draft,
-            key=key,
-        )
-        return proposals.proposal_done(receipt)
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.get("/proposals")
@@ -225,58 +114,33 @@ def get_preview(
 
 
 @router.post("/proposals/{proposal}/open", response_model=proposals.ProposalDone)
-def post_proposal_open(proposal: Text, caller: AsCaller, body: ProposalKeyBody | None = None) -> Response:
+def post_proposal_open(proposal: Text, caller: AsCaller, body: senate_deeds.ProposalKeyBody | None = None) -> Response:
     """Put a draft, or what was put off by vote, to the vote; for its proposer."""
-    return caller.change(lambda tx, key: proposals.proposal_done(open_proposal(tx, proposal=proposal, key=key)), body)
+    return caller.do(senate_deeds.OpenTerms(proposal=proposal, **dict(body or {})))
 
 
 @router.post("/proposals/{proposal}/vote", response_model=proposals.ProposalDone)
-def post_vote(proposal: Text, body: BallotBody, caller: AsCaller) -> Response:
+def post_vote(proposal: Text, body: senate_deeds.BallotBody, caller: AsCaller) -> Response:
     """Vote, or change one's vote; for reviewers who have a seat. Who abstains leaves it to the next of the draw."""
-
-    def work(tx: Tx, key: str | None) -> proposals.ProposalDone:
-        receipt = vote_on_proposal(tx, proposal=proposal, choice=body.choice, reason=body.reason, key=key)
-        return proposals.proposal_done(receipt)
-
-    return caller.change(work, body)
+    return caller.do(senate_deeds.BallotTerms(proposal=proposal, **dict(body)))
 
 
 @router.post("/proposals/{proposal}/comment", response_model=proposals.ProposalDone)
-def post_comment(proposal: Text, body: CommentBody, caller: AsCaller) -> Response:
+def post_comment(proposal: Text, body: senate_deeds.CommentBody, caller: AsCaller) -> Response:
     """Say something about a proposal, for everybody to read."""
-
-    def work(tx: Tx, key: str | None) -> proposals.ProposalDone:
-        return proposals.proposal_done(comment_on_proposal(tx, proposal=proposal, text=body.text, key=key))
-
-    return caller.change(work, body)
+    return caller.do(senate_deeds.CommentTerms(proposal=proposal, **dict(body)))
 
 
 @router.post("/proposals/{proposal}/withdraw", response_model=proposals.ProposalDone)
-def post_withdrawal(proposal: Text, body: WithdrawBody, caller: AsCaller) -> Response:
+def post_withdrawal(proposal: Text, body: senate_deeds.WithdrawBody, caller: AsCaller) -> Response:
     """Take a proposal back before it is decided; for its proposer."""
-
-    def work(tx: Tx, key: str | None) -> proposals.ProposalDone:
-        return proposals.proposal_done(withdraw_proposal(tx, proposal=proposal, reason=body.reason, key=key))
-
-    return caller.change(work, body)
+    return caller.do(senate_deeds.WithdrawTerms(proposal=proposal, **dict(body)))
 
 
 @router.post("/policy/proposals", response_model=proposals.ProposalDone)
-def post_policy_proposal(body: PolicyBody, caller: AsCaller) -> Response:
+def post_policy_proposal(body: senate_deeds.PolicyBody, caller: AsCaller) -> Response:
     """Ask that fields of the policy change; each value is held to its bounds, and enacted after a vote and a notice."""
-
-    def work(tx: Tx, key: str | None) -> proposals.ProposalDone:
-        receipt = propose_policy(
-            tx,
-            changes=policies.changes_asked(body.changes),
-            justification=body.justification,
-            evidence=body.evidence,
-            draft=body.draft,
-            key=key,
-        )
-        return proposals.proposal_done(receipt)
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.get("/policy")

@@ -2,73 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 from starlette.responses import Response
 
 from scidex.core.db import Tx
-from scidex.entities import find_entity
-from scidex.senate.scores import compute_scores, explain_score, rank_scores, record_signal
+from scidex.senate.scores import explain_score, rank_scores
 from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit, Offset
-from scidex.views import Amount, Body, Page, Text, example, page, scores
+from scidex.views import Page, Text, page, scores, senate_deeds
 
 router = APIRouter(prefix="/api/economics/scores", tags=["senate"])
 
 
-class SignalBody(Body):
-    """What was found about an artifact."""
-
-    model_config = example(
-        artifact_id="human-blood-brain-organoid", kind="paper", value=0.9, source="PMID:31978945", weight=1
-    )
-
-    artifact_id: Text
-    artifact_type: Text | None = None
-    kind: Literal["paper", "debate", "replication", "kg_link", "goal", "interest"]
-    value: Amount = Field(description="from 0 (refutes, does not serve, does not interest) to 1")
-    weight: Amount = Field(default=1, description="from 0, which takes an earlier signal back, to 1")
-    source: Text = Field(default="", description="the reference of evidence, or the name of a goal; none for interest")
-
-
-class ComputeBody(Body):
-    """Of which artifact."""
-
-    model_config = example(artifact_id="human-blood-brain-organoid")
-
-    artifact_id: Text
-    artifact_type: Text | None = None
-
-
 @router.post("/signals", response_model=scores.SignalDone)
-def post_signal(body: SignalBody, caller: AsCaller) -> Response:
+def post_signal(body: senate_deeds.SignalBody, caller: AsCaller) -> Response:
     """Record evidence or how an artifact serves a goal, as a reviewer; or how much it interests oneself."""
-
-    def work(tx: Tx, key: str | None) -> scores.SignalDone:
-        receipt = record_signal(
-            tx,
-            entity=find_entity(tx, entity_id=body.artifact_id, entity_type=body.artifact_type).key,
-            kind=body.kind,
-            value=scores.share_of(body.value, "value"),
-            weight=scores.share_of(body.weight, "weight"),
-            source=body.source,
-            key=key,
-        )
-        return scores.signal_done(receipt)
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.post("/compute", response_model=scores.ScoresDone)
-def post_compute(body: ComputeBody, caller: AsCaller) -> Response:
+def post_compute(body: senate_deeds.ComputeBody, caller: AsCaller) -> Response:
     """Write down what the signals of an artifact come to now, as its priority; the server does so by itself too."""
-
-    def work(tx: Tx, key: str | None) -> scores.ScoresDone:
-        entity = find_entity(tx, entity_id=body.artifact_id, entity_type=body.artifact_type).key
-        return scores.scores_done(compute_scores(tx, entities=[entity], key=key))
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.get("")

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 from starlette.responses import Response
 
 from scidex.core.db import Tx
 from scidex.entities import EntityKey, find_entity
 from scidex.metering import find_usage, usage_by_hour, usage_totals
 from scidex.policy import current
-from scidex.senate.budgets import observe_stored
 from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit
 from scidex.views import (
-    Body,
     ChargedReceipt,
     ModelView,
     Page,
@@ -25,9 +22,7 @@ from scidex.views import (
     UsageTotalView,
     UsageView,
     When,
-    artifact_of,
-    charged_receipt,
-    example,
+    deeds,
     hour_of,
     hour_place,
     model_view,
@@ -47,25 +42,6 @@ Since = Annotated[When | None, Query(description="from this moment on, with its 
 Until = Annotated[When | None, Query(description="before this moment, with its zone")]
 Next = Annotated[Text | None, Query(description="the `next` of the page before")]
 Tokens = Annotated[int, Query(ge=0, le=10**9)]
-
-
-class StoredBody(Body):
-    """How much an artifact stores somewhere, from when on."""
-
-    model_config = example(
-        artifact_id="tau-spreads-trans-synaptically",
-        artifact_type="hypothesis",
-        store="s3://sweeps",
-        size=12_500_000_000,
-    )
-
-    artifact_id: Text
-    artifact_type: Text | None = None
-    store: Text = Field(description="where: a bucket, a folder, a database")
-    size: Annotated[int, Field(strict=True)] | None = Field(
-        default=None, description="bytes; the same as before if left out"
-    )
-    at: When | None = Field(default=None, description="when it was observed; now if left out")
 
 
 def _entity(tx: Tx, artifact_id: str | None, artifact_type: str | None) -> EntityKey | None:
@@ -164,14 +140,9 @@ def get_usage_totals(
 
 
 @router.post("/stored", response_model=ChargedReceipt)
-def post_stored(body: StoredBody, caller: AsCaller) -> Response:
+def post_stored(body: deeds.StoredBody, caller: AsCaller) -> Response:
     """Note how much an artifact stores, and charge the GB-hours that have accrued since the last time."""
-
-    def work(tx: Tx, key: str | None) -> ChargedReceipt:
-        entity = artifact_of(tx, body.artifact_id, body.artifact_type)
-        return charged_receipt(observe_stored(tx, entity=entity, store=body.store, size=body.size, at=body.at, key=key))
-
-    return caller.change(work, body)
+    return caller.do(body)
 
 
 @router.get("/models/{model:path}")
