@@ -1,6 +1,6 @@
 """The pages that list every setting and every policy field, made from their classes.
 
-`python -m tests.house.pages` writes them; the tests hold them equal to what this makes, so they cannot drift.
+`python -m tests.house.pages` writes them, and the generated part of the Python client (`tests/house/client.py`); the tests hold them equal to what this makes, so they cannot drift.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from tests.house.client import write_client
 from tests.house.source import ROOT
 
 from scidex.core.settings import Settings
@@ -118,3 +119,4 @@ def write_pages(docs: Path = ROOT / "docs") -> None:
 
 if __name__ == "__main__":
     write_pages()
+    write_client()

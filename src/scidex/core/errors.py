@@ -15,7 +15,7 @@ an assertion.
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 FAMILIES = ("Invalid", "Forbidden", "Missing", "Refused", "Busy")
 
@@ -29,6 +29,8 @@ class Refusal(Exception):
     """Exit code of the command line."""
     code: ClassVar[str] = "refusal"
     """The word for this refusal at every door."""
+    request_id: str | None = None
+    """The request that was answered with it, where it came over the wire."""
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts
@@ -38,8 +40,16 @@ class Refusal(Exception):
         super().__init_subclass__()
         cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
+    @classmethod
+    def told(cls, message: str, facts: dict[str, Any]) -> Self:
+        """The refusal as somebody else has worded it: a server, or another process."""
+        refusal = cls.__new__(cls)
+        refusal.facts = facts
+        Exception.__init__(refusal, message)
+        return refusal
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.facts))
+        return (_rebuild, (type(self), str(self), self.facts), vars(self))
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.facts == self.facts
@@ -52,8 +62,8 @@ class Refusal(Exception):
         return text.format_map(self.facts)
 
 
-def _rebuild(kind: type[Refusal], facts: dict[str, Any]) -> Refusal:
-    return kind(**facts)
+def _rebuild(kind: type[Refusal], message: str, facts: dict[str, Any]) -> Refusal:
+    return kind.told(message, facts)
 
 
 class Invalid(Refusal):

@@ -1,0 +1,1 @@
+"""What the server answers, tag by tag: made from the description of the API."""

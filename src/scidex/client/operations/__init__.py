@@ -1,0 +1,1 @@
+"""Requests of the server, tag by tag: made from the description of the API."""
