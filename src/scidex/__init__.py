@@ -6,10 +6,14 @@
 """
 
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scidex.client import AsyncClient, Client
+    from scidex.economy import Economy
 
 __version__ = version("scidex")
-__all__ = ["Economy", "__version__"]
+__all__ = ["AsyncClient", "Client", "Economy", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +22,8 @@ def __getattr__(name: str) -> Any:
         from scidex.economy import Economy  # noqa: PLC0415
 
         return Economy
+    if name in ("AsyncClient", "Client"):
+        from scidex import client  # noqa: PLC0415
+
+        return getattr(client, name)
     raise AttributeError(name)

@@ -113,7 +113,11 @@ def get_reservation(reservation: str) -> Request[ReservationView]:
 
 
 def post_settle(
-    reservation: str, *, used: Sequence[UsedGiven] | None = None, idempotency_key: str | None = None
+    reservation: str,
+    *,
+    used: Sequence[UsedGiven] | None = None,
+    more: bool | None = None,
+    idempotency_key: str | None = None,
 ) -> Request[ChargedReceipt]:
     """Record what a reservation was used for, charge it in full, and release the rest; for who reserved."""
     return Request(
@@ -121,7 +125,7 @@ def post_settle(
         "/api/economics/reservations/{reservation}/settle",
         ChargedReceipt,
         places={"reservation": reservation},
-        body={"used": used},
+        body={"used": used, "more": more},
         key=idempotency_key,
         keyed=True,
     )
