@@ -37,6 +37,7 @@ SLICES = (
     "scidex.lab",
     "scidex.exports",
     "scidex.access",
+    "scidex.vitals",
     "scidex.adopt",
     "scidex.scenarios",
     "scidex.views",

@@ -726,7 +726,7 @@ def test_a_bug_is_answered_without_its_secrets_and_logged_with_its_id(economy: E
     assert "secret" not in response.text
     assert "Traceback" not in response.text
     assert problem["facts"] == {"request_id": response.headers["x-request-id"]} == {"request_id": "r-1"}
-    (line,) = logged
+    (line,) = (line for line in logged if line["event"] == "request failed")
     assert (line["log_level"], line["request_id"], line["path"]) == ("error", "r-1", "/bug")
 
 
@@ -800,14 +800,16 @@ def test_every_change_takes_a_key_and_has_an_example_that_its_route_understands(
 
 
 STARTS = """
-import sys
+import logging, sys
 from pathlib import Path
 from threading import enumerate as threads
+import structlog
 from scidex.core.settings import Settings
 from scidex.economy import Economy
 from scidex.surfaces.http import serve
 def tell(what):
     print(what, "kept" if any(thread.name == "keeper" for thread in threads()) else "left", flush=True)
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 with Economy.open(Settings(home=Path(sys.argv[1]))) as economy:
     serve(economy, host=sys.argv[2], port=0, on_ready=tell)
     tell("ended")

@@ -216,6 +216,10 @@ class Database:
         self._writers.close()
         self._readers.close()
 
+    def stats(self) -> dict[str, dict[str, int]]:
+        """How the connections of each pool are used, in the words of the pool."""
+        return {"write": self._writers.get_stats(), "read": self._readers.get_stats()}
+
     def run(
         self, work: Callable[[Tx], Outcome], *, actor: str, dry_run: bool = False, pipelined: bool = True
     ) -> Outcome:

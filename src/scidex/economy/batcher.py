@@ -65,6 +65,11 @@ class Batcher:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Commands that no writer has taken yet."""
+        return self._waiting
+
     def submit(self, request: Request) -> Future[Answer]:
         """Put a command in line; its answer is a receipt or a refusal. Refuses at once: Overloaded, Stopping."""
         found: Future[Answer] = Future()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -42,6 +43,8 @@ from scidex.senate.reviews import Reviewed, ReviewEnacted, due_reviews, enact_re
 from scidex.senate.scores import compute_due_scores
 
 Outcome = TypeVar("Outcome")
+Watch = Callable[[Sequence[Request], Sequence[Receipt[Any] | Refusal], float], None]
+"""Hears of every batch that was committed: its commands, their answers, and the seconds that it took."""
 INTAKE_CHUNK = 10_000
 """Lines of usage that one transaction takes in. A key is of a chunk, so another size makes other keys."""
 
@@ -69,6 +72,7 @@ class Economy:
         self._batcher: Batcher | None = None
         self._starting = Lock()
         self.settings = settings
+        self.watch: Watch | None = None
 
     @classmethod
     def open(cls, settings: Settings | None = None, *, clock: Clock = system_clock) -> Economy:
@@ -104,7 +108,11 @@ class Economy:
 
     def perform(self, requests: Sequence[Request], *, dry_run: bool = False) -> list[Receipt[Any] | Refusal]:
         """Carry out a batch of commands in one transaction: one answer per request, refused ones refuse alone."""
-        return self.run(lambda tx: perform(tx, requests), dry_run=dry_run)
+        started = time.perf_counter()
+        answers = self.run(lambda tx: perform(tx, requests), dry_run=dry_run)
+        if self.watch is not None and not dry_run:
+            self.watch(requests, answers, time.perf_counter() - started)
+        return answers
 
     def perform_all(self, requests: Sequence[Request]) -> list[Receipt[Any]]:
         """Carry out a batch whole: the first refusal is raised and nothing of the batch has happened."""
@@ -179,6 +187,11 @@ class Economy:
         for pool, cycle, sort in due:
             self.review(pool=pool, cycle=cycle, sort=sort, actor=HOUSE)
         return len(due)
+
+    @property
+    def waiting(self) -> int:
+        """Commands that wait for a batch."""
+        return 0 if self._batcher is None else self._batcher.waiting
 
     @property
     def batcher(self) -> Batcher:

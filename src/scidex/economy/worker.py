@@ -143,12 +143,13 @@ class _Worker:
 
 def _tick(chore: Chore) -> Callable[..., None]:
     def do(timestamp: int) -> None:
-        try:
-            chore.do()
-        except Refusal as refusal:
-            log.warning("chore waits", chore=chore.name, code=refusal.code, reason=str(refusal))
-        except Exception:
-            log.exception("chore failed", chore=chore.name)
+        with structlog.contextvars.bound_contextvars(chore=chore.name):
+            try:
+                chore.do()
+            except Refusal as refusal:
+                log.warning("chore waits", code=refusal.code, reason=str(refusal))
+            except Exception:
+                log.exception("chore failed")
 
     return do
 

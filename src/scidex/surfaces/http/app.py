@@ -33,6 +33,7 @@ from scidex.surfaces.http import (
     usage,
 )
 from scidex.surfaces.http.edge import Edge
+from scidex.surfaces.http.metrics import Metrics
 from scidex.surfaces.http.problems import MEDIA_TYPE, Problem, add_handlers
 from scidex.views import LINES, Known
 
@@ -108,7 +109,7 @@ def create_app(economy: Economy) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.economy, app.state.known = economy, Known()
+    app.state.economy, app.state.known, app.state.metrics = economy, Known(), Metrics(economy)
     add_handlers(app)
     app.add_middleware(Edge)
     for topic in (

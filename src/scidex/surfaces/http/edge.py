@@ -1,9 +1,10 @@
-"""What happens to every request around its route: an id, limits, and an answer to every failure."""
+"""What happens to every request around its route: an id, limits, an answer to every failure, a line in the log."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import time
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from scidex.core.errors import Refusal
 from scidex.surfaces.http.problems import (
     BATCHES,
     MAX_BATCHES,
+    REFUSAL,
     BatchesBusy,
     OriginForeign,
     internal_response,
@@ -25,6 +27,9 @@ from scidex.surfaces.http.problems import (
 
 log = structlog.get_logger("scidex.http")
 _SANE_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+_SCRAPED = ("/health", "/metrics")
+"""Asked for every few seconds by machines: their lines are for debugging."""
 
 
 class Edge:
@@ -42,25 +47,30 @@ class Edge:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
-        started = False
+        status = 0
+        began = time.perf_counter()
 
         async def send_marked(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 marked = MutableHeaders(scope=message)
                 marked["X-Request-Id"] = request_id
                 # A balance that some cache remembers is a wrong balance.
                 marked["Cache-Control"] = "no-store"
             await send(message)
 
+        structlog.contextvars.bind_contextvars(request_id=request_id, **_trace(headers))
         try:
             await self._admitted(scope, headers, receive, send_marked)
         except Exception:
-            if started:
+            if status:
                 raise
             log.exception("request failed", request_id=request_id, method=scope["method"], path=scope["path"])
             await internal_response(scope, request_id)(scope, receive, send_marked)
+        finally:
+            _note(scope, status, time.perf_counter() - began)
+            structlog.contextvars.unbind_contextvars("request_id", "actor", "key_id", "trace_id", "parent_id")
 
     async def _admitted(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         refused: Refusal | None = None
@@ -77,6 +87,29 @@ class Edge:
             await self._app(scope, _limited(headers, receive, largest_body(scope)), send)
         finally:
             self._batches -= batch
+
+
+def _trace(headers: Headers) -> dict[str, str]:
+    """The trace that the caller says this request belongs to (W3C traceparent), if it is well formed."""
+    found = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return {} if found is None else {"trace_id": found[1], "parent_id": found[2]}
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    """Count an answered request, and write its line; nothing of its query, its headers or its body."""
+    route, refusal = getattr(scope.get("route"), "path", "unmatched"), scope.get(REFUSAL)
+    scope["app"].state.metrics.note_request(route, scope["method"], status, seconds, refusal)
+    write = log.debug if scope["path"] in _SCRAPED else log.info
+    facts = {} if refusal is None else {"code": refusal}
+    write(
+        "request",
+        method=scope["method"][:20],
+        path=scope["path"][:200],
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 1),
+        **facts,
+    )
 
 
 def _limited(headers: Headers, receive: Receive, largest: int) -> Receive:

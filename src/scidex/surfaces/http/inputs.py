@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
+import structlog
 from fastapi import Depends, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from scidex.access import authenticate
+from scidex.access import Principal, authenticate
 from scidex.core import journal
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
@@ -102,6 +103,12 @@ def _utf8(given: str, header: str) -> str:
         raise RequestInvalid(problem=f"the header {header} is not in UTF-8") from None
 
 
+def note_asker(principal: Principal) -> None:
+    """From here on every log line of the request says who asks, and by which key."""
+    facts = {} if principal.key is None else {"key_id": principal.key}
+    structlog.contextvars.bind_contextvars(actor=principal.actor, **facts)
+
+
 async def _reader(
     request: Request,
     x_scidex_actor: Annotated[
@@ -111,6 +118,7 @@ async def _reader(
     economy: Economy = request.app.state.economy
     actor = None if x_scidex_actor is None else _utf8(x_scidex_actor, "X-Scidex-Actor")
     principal = authenticate(economy, authorization=request.headers.get("authorization"), actor=actor)
+    note_asker(principal)
     return Reader(economy, principal.actor, request.app.state.known)
 
 

@@ -22,6 +22,8 @@ MEDIA_TYPE = "application/problem+json"
 MAX_BODY_BYTES = 2**20
 BATCHES = ("/api/batch", "/api/economics/usage/batch")
 MAX_BATCH_BYTES = 2**26
+REFUSAL = "scidex.refusal"
+"""Where a request keeps the code of its refusal, for whoever counts and logs it."""
 MAX_BATCHES = 8
 """Batches that may be under way at once, each of which may be in memory whole."""
 
@@ -99,6 +101,7 @@ def largest_body(scope: Scope) -> int:
 
 def refusal_response(scope: Scope, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
     """A refusal as problem+json, with the header that tells a client whether to try again."""
+    scope[REFUSAL] = refusal.code
     advice = {503: {"Retry-After": "1"}, 402: {"x-should-retry": "false"}}.get(refusal.status, {})
     return _response(
         Problem(

@@ -41,8 +41,10 @@ def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], N
     """
     listening = _listen(host, port)
     with listening:
+        app, keeper = create_app(economy), Keeper(economy)
+        app.state.metrics.keeper = keeper
         config = uvicorn.Config(
-            create_app(economy),
+            app,
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -50,7 +52,6 @@ def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], N
             timeout_keep_alive=IDLE_S,
         )
         server = _Server(config, lambda: on_ready(_url(listening)))
-        keeper = Keeper(economy)
         with _stopping(server):
             if economy.settings.keeper:
                 keeper.start()

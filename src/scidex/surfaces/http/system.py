@@ -5,12 +5,14 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field
+from starlette.responses import PlainTextResponse, Response
 
 from scidex.core.db import Tx
 from scidex.policy import Policy, current
 from scidex.surfaces.http.inputs import AsReader
+from scidex.surfaces.http.metrics import CONTENT_TYPE
 from scidex.views import (
     View,
 )
@@ -44,6 +46,12 @@ def get_health(reader: AsReader) -> HealthView:
     """Whether the process runs, the database answers and its tables are those of this version."""
     reader.economy.check()
     return reader.read(lambda tx: HealthView(status="ok", policy_version=current(tx)[1]))
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def get_metrics(reader: AsReader, request: Request) -> Response:
+    """Counts of this process and figures of the economy, for Prometheus."""
+    return Response(request.app.state.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 @router.get("/version")
