@@ -30,6 +30,7 @@ from scidex.surfaces.http import (
     scores,
     settlement,
     system,
+    telemetry,
     usage,
 )
 from scidex.surfaces.http.edge import Edge
@@ -126,6 +127,7 @@ def create_app(economy: Economy) -> FastAPI:
         reviews,
         scores,
         usage,
+        telemetry,
         ledger,
         exports,
         batch,

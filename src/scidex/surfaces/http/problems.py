@@ -20,7 +20,8 @@ from scidex.views import explained, facts_of
 
 MEDIA_TYPE = "application/problem+json"
 MAX_BODY_BYTES = 2**20
-BATCHES = ("/api/batch", "/api/economics/usage/batch")
+TRACES = "/v1/traces"
+BATCHES = ("/api/batch", "/api/economics/usage/batch", TRACES)
 MAX_BATCH_BYTES = 2**26
 REFUSAL = "scidex.refusal"
 """Where a request keeps the code of its refusal, for whoever counts and logs it."""

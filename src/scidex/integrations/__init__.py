@@ -1,0 +1,5 @@
+"""Metering where agents already are, without a change to their code: each module is a door of its own, with the extra
+that it needs.
+
+    otel        spans of OpenTelemetry, taken in as usage (extra otel; JSON needs none)
+"""
