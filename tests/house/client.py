@@ -27,6 +27,11 @@ MOST_LINES = 300
 """A module is begun anew after about so many, so that none is longer than a module of the house may be."""
 BY_HAND = {"post_batch": "batch", "post_usage_batch": "usage_batch"}
 """Operations that do not answer with one JSON document, and the methods of `Client` that were written for them."""
+FOR_OTHERS = {
+    "post_traces": "spans, which OpenTelemetry's exporters send",
+    "get_metrics": "figures, which Prometheus asks for",
+}
+"""Operations in formats of other programs, which have clients of their own."""
 HEADERS = {"x-scidex-actor", "authorization", "idempotency-key"}
 """What the client sends by itself."""
 HEAD = '"""{what}; made by `python -m tests.house.pages`."""\n\nfrom __future__ import annotations\n\n'
@@ -89,7 +94,7 @@ def read_api(found: Schema) -> Api:
         api.names[name] = short if last[short] == 1 else where[-1].title() + short
     tags = list(dict.fromkeys(operation.tag for operation in operations))
     for tag in tags:
-        _place(api, tag, [each for each in operations if each.tag == tag and each.name not in BY_HAND])
+        _place(api, tag, [each for each in operations if each.tag == tag and each.name not in {*BY_HAND, *FOR_OTHERS}])
     return api
 
 
