@@ -39,6 +39,7 @@ SLICES = (
     "scidex.access",
     "scidex.vitals",
     "scidex.adopt",
+    "scidex.insight",
     "scidex.scenarios",
     "scidex.views",
     "scidex.surfaces.http",

@@ -55,7 +55,7 @@ MORE_FILES = {
 SLICES_OF_FIVE = tuple(
     name
     for name in SLICES
-    if name.split(".")[1] in ("policy", "actors", "entities", "ledger", "metering", "exchange", "atlas", "senate")
+    if name.split(".")[1] in ("policy", "actors", "entities", "ledger", "metering", "exchange", "atlas", "senate", "insight")
 )
 
 

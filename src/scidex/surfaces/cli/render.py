@@ -52,6 +52,7 @@ COLUMNS: dict[str, str] = {
     "BudgetView": "rank artifact price demand bounty_tokens budget market",
     "BudgetEventView": "number at sort scope subject unit amount cap note",
     "CaseView": "case proposer ruling outcome evidence disputer counter_ruling counter_outcome counter_evidence how",
+    "ConcernView": "sort urgent artifact due_at what",
     "CycleView": "pool unit cycle at amount granted claims theta",
     "EmissionView": "starts_at ends_at supply minted revoked left",
     "EntityView": "entity_type entity_id title domain proposer registered_at",
@@ -70,6 +71,8 @@ COLUMNS: dict[str, str] = {
     "PortionView": "party due paid short withheld",
     "HoldingView": "market artifact domain state shares cost exit_value unrealised realised",
     "RankView": "rank actor markets trades skill skill_low skill_high",
+    "PipelineArtifactView": "artifact title capital spent_tokens kg_edges_gained",
+    "PoolLineView": "pool unit free granted reserved spent idle",
     "PositionView": "market actor shares cost paid capital_at_risk payout",
     "PolicyVersionView": "version enacted_at proposal",
     "ProposalEventView": "number at actor event note",
@@ -314,7 +317,8 @@ def _chosen(view: BaseModel) -> dict[str, Any]:
     fields = _fields(view)
     chosen = COLUMNS.get(type(view).__name__)
     if "artifact_type" in fields:
-        fields["artifact"] = f"{fields['artifact_type']} {fields['artifact_id']}"
+        named = fields["artifact_type"] is not None
+        fields["artifact"] = f"{fields['artifact_type']} {fields['artifact_id']}" if named else "-"
     return {name: fields[name] for name in chosen.split()} if chosen else fields
 
 

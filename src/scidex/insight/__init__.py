@@ -1,0 +1,27 @@
+"""The economy at a glance: from capital to knowledge, what pools have left, what needs a decision. It only reads."""
+
+from scidex.insight.actions import attention, pipeline, pools
+from scidex.insight.model import (
+    Concern,
+    PeriodInvalid,
+    Pipeline,
+    PipelineArtifact,
+    PipelineLink,
+    PoolLine,
+    Pools,
+    TopInvalid,
+)
+
+__all__ = [
+    "Concern",
+    "PeriodInvalid",
+    "Pipeline",
+    "PipelineArtifact",
+    "PipelineLink",
+    "PoolLine",
+    "Pools",
+    "TopInvalid",
+    "attention",
+    "pipeline",
+    "pools",
+]
