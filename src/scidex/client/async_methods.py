@@ -7,6 +7,7 @@ from scidex.client.operations import (
     budgets,
     budgets_2,
     earnings,
+    insight,
     knowledge,
     knowledge_2,
     ledger,
@@ -160,6 +161,10 @@ class AsyncMethods:
     post_stored = async_method(usage.post_stored)
     get_model = async_method(usage.get_model)
 
+    get_pipeline = async_method(insight.get_pipeline)
+    get_pools = async_method(insight.get_pools)
+    get_attention = async_method(insight.get_attention)
+
     get_accounts = async_method(ledger.get_accounts)
     get_entries = async_method(ledger.get_entries)
     get_balance = async_method(ledger.get_balance)
@@ -185,5 +190,6 @@ class AsyncMethods:
     post_entity = async_method(registry.post_entity)
 
     get_health = async_method(system.get_health)
+    get_metrics = async_method(system.get_metrics)
     get_version = async_method(system.get_version)
     get_policy = async_method(system.get_policy)

@@ -7,6 +7,7 @@ from scidex.client.operations import (
     budgets,
     budgets_2,
     earnings,
+    insight,
     knowledge,
     knowledge_2,
     ledger,
@@ -160,6 +161,10 @@ class Methods:
     post_stored = method(usage.post_stored)
     get_model = method(usage.get_model)
 
+    get_pipeline = method(insight.get_pipeline)
+    get_pools = method(insight.get_pools)
+    get_attention = method(insight.get_attention)
+
     get_accounts = method(ledger.get_accounts)
     get_entries = method(ledger.get_entries)
     get_balance = method(ledger.get_balance)
@@ -185,5 +190,6 @@ class Methods:
     post_entity = method(registry.post_entity)
 
     get_health = method(system.get_health)
+    get_metrics = method(system.get_metrics)
     get_version = method(system.get_version)
     get_policy = method(system.get_policy)
