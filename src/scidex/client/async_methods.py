@@ -160,6 +160,7 @@ class AsyncMethods:
     get_usage_totals = async_method(usage.get_usage_totals)
     post_stored = async_method(usage.post_stored)
     get_model = async_method(usage.get_model)
+    post_traces = async_method(usage.post_traces)
 
     get_pipeline = async_method(insight.get_pipeline)
     get_pools = async_method(insight.get_pools)

@@ -160,6 +160,7 @@ class Methods:
     get_usage_totals = method(usage.get_usage_totals)
     post_stored = method(usage.post_stored)
     get_model = method(usage.get_model)
+    post_traces = method(usage.post_traces)
 
     get_pipeline = method(insight.get_pipeline)
     get_pools = method(insight.get_pools)
