@@ -30,6 +30,7 @@ BY_HAND = {"post_batch": "batch", "post_usage_batch": "usage_batch"}
 FOR_OTHERS = {
     "post_traces": "spans, which OpenTelemetry's exporters send",
     "get_metrics": "figures, which Prometheus asks for",
+    "get_event_stream": "server-sent events, for which every language has readers; get_past_events has the same ones",
 }
 """Operations in formats of other programs, which have clients of their own."""
 HEADERS = {"x-scidex-actor", "authorization", "idempotency-key"}

@@ -41,6 +41,7 @@ SLICES = (
     "scidex.adopt",
     "scidex.insight",
     "scidex.scenarios",
+    "scidex.feed",
     "scidex.views",
     "scidex.surfaces.http",
     "scidex.surfaces.cli",

@@ -323,7 +323,11 @@ def _enter(table: Table[Any, Any], wanted: set[Any], rows: Iterable[tuple[Any, A
     state.place_all(table, wanted, rows)
 
 
-_DRAW = "SELECT array_agg(nextval('journal_number')) FROM generate_series(1, %s)"
+# The condition gives the transaction its id before it has a number. So whoever reads the last number, and later sees
+# that no transaction of then still runs, sees every row up to that number.
+_DRAW = """
+SELECT array_agg(nextval('journal_number')) FROM generate_series(1, %s) WHERE pg_current_xact_id() IS NOT NULL
+"""
 _FIND_KEYS = """
 SELECT journal.number, at, journal.actor, journal.key, kind, policy, command, receipt
 FROM unnest(%s::text[], %s::text[]) AS asked (actor, key)

@@ -17,6 +17,7 @@ from scidex.surfaces.http import (
     bounties,
     budgets,
     earnings,
+    events,
     exports,
     insight,
     knowledge,
@@ -37,6 +38,7 @@ from scidex.surfaces.http import (
 from scidex.surfaces.http.edge import Edge
 from scidex.surfaces.http.metrics import Metrics
 from scidex.surfaces.http.problems import MEDIA_TYPE, Problem, add_handlers
+from scidex.surfaces.http.streams import Hub
 from scidex.views import LINES, Known
 
 DESCRIPTION = """\
@@ -75,6 +77,7 @@ TAGS = [
     {"name": "usage", "description": "what was used, its sums by the hour, what models cost"},
     {"name": "ledger", "description": "accounts, transfers, holds, issue and retirement"},
     {"name": "proofs", "description": "sealed blocks, transfer events, and proofs that anybody can check alone"},
+    {"name": "events", "description": "what happens, as it happens, and from any position again"},
     {"name": "batches", "description": "many commands in one request, a line each"},
     {"name": "registry", "description": "who acts and what is researched"},
     {"name": "system", "description": "health, version, policy"},
@@ -112,7 +115,9 @@ def create_app(economy: Economy) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.economy, app.state.known, app.state.metrics = economy, Known(), Metrics(economy)
+    app.state.economy, app.state.known = economy, Known()
+    app.state.metrics, app.state.events = Metrics(economy), Hub(economy)
+    app.state.metrics.streams = lambda: len(app.state.events.streams)
     add_handlers(app)
     app.add_middleware(Edge)
     for topic in (
@@ -133,6 +138,7 @@ def create_app(economy: Economy) -> FastAPI:
         insight,
         ledger,
         exports,
+        events,
         batch,
         registry,
         system,

@@ -6,7 +6,7 @@ Labels are words of a closed list: routes by template, codes, kinds, units, pool
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -32,6 +32,7 @@ class Metrics(Collector):
         self._economy = economy
         self._vitals = Vitals(economy)
         self.keeper: Keeper | None = None
+        self.streams: Callable[[], int] = lambda: 0
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "scidex_http_requests",
@@ -95,6 +96,7 @@ class Metrics(Collector):
         yield GaugeMetricFamily(
             "scidex_batch_waiting_commands", "Commands that wait for a batch.", value=self._economy.waiting
         )
+        yield GaugeMetricFamily("scidex_event_streams", "Streams of events that are open.", value=self.streams())
         yield from self._chores()
         yield from self._connections()
         figures = self._vitals.now()

@@ -22,16 +22,22 @@ IDLE_S = 75
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, and when it begins to stop."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None], on_stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Streams go on for as long as they may: they are ended before requests under way are waited for.
+        self._on_stopping()
+        await super().shutdown(sockets)
 
 
 def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
@@ -51,7 +57,7 @@ def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], N
             timeout_graceful_shutdown=GRACE_S,
             timeout_keep_alive=IDLE_S,
         )
-        server = _Server(config, lambda: on_ready(_url(listening)))
+        server = _Server(config, lambda: on_ready(_url(listening)), app.state.events.close)
         with _stopping(server):
             if economy.settings.keeper:
                 keeper.start()
