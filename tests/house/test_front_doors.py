@@ -55,7 +55,8 @@ MORE_FILES = {
 SLICES_OF_FIVE = tuple(
     name
     for name in SLICES
-    if name.split(".")[1] in ("policy", "actors", "entities", "ledger", "metering", "exchange", "atlas", "senate", "insight")
+    if name.split(".")[1]
+    in ("policy", "actors", "entities", "ledger", "metering", "exchange", "atlas", "senate", "insight")
 )
 
 

@@ -7,6 +7,7 @@ from scidex.client.operations import (
     budgets,
     budgets_2,
     earnings,
+    events,
     insight,
     knowledge,
     knowledge_2,
@@ -160,7 +161,6 @@ class AsyncMethods:
     get_usage_totals = async_method(usage.get_usage_totals)
     post_stored = async_method(usage.post_stored)
     get_model = async_method(usage.get_model)
-    post_traces = async_method(usage.post_traces)
 
     get_pipeline = async_method(insight.get_pipeline)
     get_pools = async_method(insight.get_pools)
@@ -185,12 +185,13 @@ class AsyncMethods:
     get_event_proof = async_method(proofs.get_event_proof)
     get_liability_proof = async_method(proofs.get_liability_proof)
 
+    get_past_events = async_method(events.get_past_events)
+
     get_actors = async_method(registry.get_actors)
     post_actor = async_method(registry.post_actor)
     get_entities = async_method(registry.get_entities)
     post_entity = async_method(registry.post_entity)
 
     get_health = async_method(system.get_health)
-    get_metrics = async_method(system.get_metrics)
     get_version = async_method(system.get_version)
     get_policy = async_method(system.get_policy)

@@ -7,6 +7,7 @@ from scidex.client.operations import (
     budgets,
     budgets_2,
     earnings,
+    events,
     insight,
     knowledge,
     knowledge_2,
@@ -160,7 +161,6 @@ class Methods:
     get_usage_totals = method(usage.get_usage_totals)
     post_stored = method(usage.post_stored)
     get_model = method(usage.get_model)
-    post_traces = method(usage.post_traces)
 
     get_pipeline = method(insight.get_pipeline)
     get_pools = method(insight.get_pools)
@@ -185,12 +185,13 @@ class Methods:
     get_event_proof = method(proofs.get_event_proof)
     get_liability_proof = method(proofs.get_liability_proof)
 
+    get_past_events = method(events.get_past_events)
+
     get_actors = method(registry.get_actors)
     post_actor = method(registry.post_actor)
     get_entities = method(registry.get_entities)
     post_entity = method(registry.post_entity)
 
     get_health = method(system.get_health)
-    get_metrics = method(system.get_metrics)
     get_version = method(system.get_version)
     get_policy = method(system.get_policy)

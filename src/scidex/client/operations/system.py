@@ -11,11 +11,6 @@ def get_health() -> Request[HealthView]:
     return Request("GET", "/health", HealthView)
 
 
-def get_metrics() -> Request[str]:
-    """Counts of this process and figures of the economy, for Prometheus."""
-    return Request("GET", "/metrics", str)
-
-
 def get_version() -> Request[VersionView]:
     """Which version answers here."""
     return Request("GET", "/version", VersionView)

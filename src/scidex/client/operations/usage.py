@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from scidex.client.answers import Page
 from scidex.client.models.budgets import ChargedReceipt
@@ -192,8 +192,3 @@ def get_model(
             "cached_tokens": cached_tokens,
         },
     )
-
-
-def post_traces(*, idempotency_key: str | None = None) -> Request[dict[str, Any]]:
-    """Take in spans as OpenTelemetry's exporters send them (OTLP/HTTP): calls to models are charged, each once."""
-    return Request("POST", "/v1/traces", dict[str, Any], key=idempotency_key, keyed=True)
