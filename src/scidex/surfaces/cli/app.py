@@ -30,6 +30,7 @@ TOPICS = {
     "up": Topic("system", "Serve the economy over HTTP until Ctrl-C.", single=True),
     "worker": Topic("system", "Do the periodic work in a process of its own, until Ctrl-C.", single=True),
     "demo": Topic("scenarios", "Let a small world live in a temporary home, and show what its capital decided.", True),
+    "fleet": Topic("fleet", "Simulated agents as real processes over HTTP, in a world with hidden truths."),
     "replay": Topic("scenarios", "Trade a recorded world again, and compare with what was recorded.", True),
     "audit": Topic("system", "Check every invariant, and every table against the journal run again.", True),
     "markets": Topic("markets", "Markets on artifacts: quote, trade, settle."),

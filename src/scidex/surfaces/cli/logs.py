@@ -40,6 +40,8 @@ def configure(settings: Settings) -> None:
     if level > logging.DEBUG:
         # It says in four lines what `scidex up` says in one.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        # It says of every request what its answer says.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         # It says of every tick that it began and that it ended.
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     # What the driver and its pool meet comes back as a refusal; their own lines would be the second about one thing.

@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from scidex.core.embedded import exclusive
 from scidex.economy import Economy, run_worker
+from scidex.entities import find_entities
 from scidex.lab import AuditReport
 from scidex.lab import audit as audit_all
 from scidex.surfaces.cli import render
@@ -32,18 +33,22 @@ def up(
     ] = None,
 ) -> None:
     """Serve the economy over HTTP until Ctrl-C or SIGTERM."""
-    settings = call.settings
+    settings, new = call.settings, False
 
     def ready(url: str) -> None:
         if call.json:
             render.line({"url": url, "pid": os.getpid()})
         else:
             render.text(f"SciDEX serves at {url}", f"stop it with Ctrl-C, or: kill {os.getpid()}")
+            if new:
+                render.text(f"new here? `scidex fleet run --url {url}` lets simulated agents live in it for 3 minutes")
 
     # A database that was given may be served by many processes; a home's own is served by one.
     alone = nullcontext() if settings.database_url else exclusive(settings.home, "up")
     # To be told to stop is how this command ends well.
     with suppress(KeyboardInterrupt, Stopped), alone, Economy.open(settings) as economy:
+        with economy.reading() as tx:
+            new = not find_entities(tx, limit=1)
         call.start.serve(
             economy,
             host=settings.host if host is None else host,
