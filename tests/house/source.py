@@ -34,6 +34,7 @@ SLICES = (
     "scidex.senate.budgets",
     "scidex.senate.proposals",
     "scidex.senate.scores",
+    "scidex.work",
     "scidex.lab",
     "scidex.exports",
     "scidex.access",

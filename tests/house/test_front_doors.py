@@ -22,6 +22,7 @@ MORE_FILES = {
         "ballot",
         "scoring",
         "review",
+        "tasks",
     },
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
     # and a position, which quotes, orders and rehearsals share. exact and maker: the curve's arithmetic in many digits;
@@ -51,12 +52,15 @@ MORE_FILES = {
     # refusals beside the model; evidence, what a proposal may stand on; ballots, who votes and what the votes come to;
     # changes, of fields of the policy; outcomes, what follows from a decision; preview, which reads who would lose.
     "scidex.senate.proposals": {"refusals", "evidence", "ballots", "changes", "outcomes", "preview"},
+    # refusals beside the model; items, how work comes and goes without a result; choosing, the formulas of what is next;
+    # board, which chooses by them; kinds, what each command touches; evidence, what the rows say about each other.
+    "scidex.work": {"refusals", "items", "choosing", "board", "kinds", "evidence"},
 }
 SLICES_OF_FIVE = tuple(
     name
     for name in SLICES
     if name.split(".")[1]
-    in ("policy", "actors", "entities", "ledger", "metering", "exchange", "atlas", "senate", "insight")
+    in ("policy", "actors", "entities", "ledger", "metering", "exchange", "atlas", "senate", "work", "insight")
 )
 
 

@@ -16,7 +16,7 @@ from scidex.core.clock import Clock, system_clock
 from scidex.core.db import Database, Tx
 from scidex.core.default import OpenDatabase
 from scidex.core.errors import Refusal
-from scidex.core.journal import Receipt, Request, perform
+from scidex.core.journal import Receipt, Request
 from scidex.core.migrations import check_schema
 from scidex.core.names import MAX_NAME, check_name
 from scidex.core.seal import seal
@@ -41,6 +41,7 @@ from scidex.senate.budgets import (
 from scidex.senate.proposals import advance_due_proposals
 from scidex.senate.reviews import Reviewed, ReviewEnacted, due_reviews, enact_review, preview_review
 from scidex.senate.scores import compute_due_scores
+from scidex.work import Board, expire_due_claims, open_ready_work, perform_work
 
 Outcome = TypeVar("Outcome")
 Watch = Callable[[Sequence[Request], Sequence[Receipt[Any] | Refusal], float], None]
@@ -71,6 +72,7 @@ class Economy:
         self._opened = opened
         self._batcher: Batcher | None = None
         self._starting = Lock()
+        self._board = Board()
         self.settings = settings
         self.watch: Watch | None = None
 
@@ -107,9 +109,12 @@ class Economy:
         return self.database.run(work, actor=actor or self.settings.actor, dry_run=dry_run)
 
     def perform(self, requests: Sequence[Request], *, dry_run: bool = False) -> list[Receipt[Any] | Refusal]:
-        """Carry out a batch of commands in one transaction: one answer per request, refused ones refuse alone."""
+        """Carry out a batch of commands in one transaction: one answer per request, refused ones refuse alone.
+
+        Claims to work are given their items in the same transaction.
+        """
         started = time.perf_counter()
-        answers = self.run(lambda tx: perform(tx, requests), dry_run=dry_run)
+        answers = self.run(lambda tx: perform_work(tx, requests, self._board), dry_run=dry_run)
         if self.watch is not None and not dry_run:
             self.watch(requests, answers, time.perf_counter() - started)
         return answers
@@ -119,7 +124,7 @@ class Economy:
 
         def work(tx: Tx) -> list[Receipt[Any]]:
             receipts = []
-            for answer in perform(tx, requests):
+            for answer in perform_work(tx, requests, self._board):
                 if isinstance(answer, Refusal):
                     raise answer
                 receipts.append(answer)
@@ -228,11 +233,13 @@ class Economy:
         return sealed
 
     def expire_due(self) -> int:
-        """End every hold, reservation, bounty and resting order whose time is over; draw on bounties for compute; carry
-        out planned changes of liquidity; take every step of a settlement or a proposal that time has made due; how many
-        that were."""
+        """End every hold, claim to work, reservation, bounty and resting order whose time is over; open work that waits
+        for nothing any more; draw on bounties for compute; carry out planned changes of liquidity; take every step of a
+        settlement or a proposal that time has made due; how many that were."""
         sweeps: tuple[Callable[[Tx], Sequence[Receipt[Any]]], ...] = (
             expire_due_holds,
+            expire_due_claims,
+            open_ready_work,
             expire_due_reservations,
             draw_spent_bounties,
             expire_due_bounties,

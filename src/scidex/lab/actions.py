@@ -73,6 +73,7 @@ def _findings(
         checks.check_scores(tables),
         checks.check_usage(tx),
         checks.check_decisions(tx, tables),
+        checks.check_queue(tables),
         checks.check_sealed(tx),
         checks.replay_journal(tx, world, progress),
         checks.compare_tables(world, tables),

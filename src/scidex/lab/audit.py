@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scidex import work
 from scidex.atlas import knowledge
 from scidex.core.db import Tx
 from scidex.core.journal import BINDINGS, Entry
@@ -38,6 +39,7 @@ CHECKS = (
     "scores",
     "usage",
     "reviews",
+    "work",
     "chain",
     "journal",
     "tables",
@@ -300,6 +302,12 @@ def check_decisions(tx: Tx, tables: Tables) -> Iterator[Finding]:
     policies = {version: row.policy for version, row in tables[POLICIES].items() if isinstance(row, PolicyRow)}
     for line in reviews.check_reviews(tx, policies):
         yield _finding("reviews", line)
+
+
+def check_queue(tables: Tables) -> Iterator[Finding]:
+    """Items, the claims to them and what is known of work on each entity agree."""
+    for line in work.check_work(tables[work.ITEMS], tables[work.CLAIMS], tables[work.ARMS]):
+        yield _finding("work", line)
 
 
 def check_sealed(tx: Tx) -> Iterator[Finding]:

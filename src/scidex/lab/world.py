@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from scidex import work
 from scidex.actors import ACTORS
 from scidex.atlas import knowledge
 from scidex.core.errors import Refusal
@@ -18,6 +19,9 @@ from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
 from scidex.senate import budgets, proposals, reviews, scores
 
 TABLES: tuple[Table[Any, Any], ...] = (
+    work.CLAIMS,
+    work.ITEMS,
+    work.ARMS,
     scores.SIGNALS,
     scores.SCORES,
     proposals.PROPOSALS,

@@ -19,10 +19,12 @@ from scidex.policy.bounty import BountyPolicy
 from scidex.policy.review import ReviewPolicy
 from scidex.policy.reward import RewardPolicy
 from scidex.policy.scoring import ScorePolicy
+from scidex.policy.tasks import TaskPolicy
 from scidex.policy.trading import MarketPolicy
 
 
 class Policy(
+    TaskPolicy,
     ScorePolicy,
     AttributionPolicy,
     BallotPolicy,

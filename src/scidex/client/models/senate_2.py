@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from scidex.client.answers import Answer
-from scidex.client.models.senate import ProposalsChangeView
 
 
 class Policy(Answer):
@@ -350,27 +348,27 @@ class Policy(Answer):
     roadmap_goals: dict[str, str] = {"mission": "1"}
     # seconds after which a score is computed anew
     score_refresh_s: int = 86400
-
-
-class PolicyInFull(Answer):
-    """A version of the policy with every field."""
-
-    version: int
-    policy: Policy
-
-
-class PolicyVersionView(Answer):
-    """A version of the policy."""
-
-    version: int
-    enacted_at: datetime
-    # which made it; null where the house did
-    proposal: str | None
-
-
-class PolicyDiffView(Answer):
-    """Fields that two versions of the policy have otherwise."""
-
-    before: int
-    after: int
-    changes: list[ProposalsChangeView]
+    # weight of what an entity's work has been worth (UCB) in a score
+    work_learning_weight: str = "0.7"
+    # weight of the rank of an entity's granted budget in a score
+    work_budget_weight: str = "0.3"
+    # c of the bound mean + c * sqrt(ln(1 + N) / (1 + n)): how much the unknown is worth
+    work_curiosity: str = "0.3"
+    # score that an open item gains for each day that it waits
+    work_ageing_per_day: str = "1"
+    # share of claims that draw the entity uniformly at random
+    work_random_share: str = "0.1"
+    # edges of new knowledge for which a result is rewarded with 1/2
+    work_reward_half: str = "5"
+    # edges that a gain of each kind is worth in a reward; of quality, a rise by 1
+    work_gain_worth: dict[str, str] = {"paper": "1", "hypothesis": "3", "quality": "5"}
+    # most attempts that an item may ask for before it is a dead letter
+    work_attempts_max: int = 100
+    # seconds before a failed item may be tried again; doubled each time
+    work_retry_s: int = 60
+    # longest such pause in seconds
+    work_retry_longest_s: int = 3600
+    # most characters of an item's payload
+    work_payload_max: int = 16000
+    # most items that an item may wait for
+    work_after_max: int = 50

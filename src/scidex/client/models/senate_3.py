@@ -5,6 +5,32 @@ from __future__ import annotations
 from datetime import datetime
 
 from scidex.client.answers import Answer, Receipt
+from scidex.client.models.senate import ProposalsChangeView
+from scidex.client.models.senate_2 import Policy
+
+
+class PolicyInFull(Answer):
+    """A version of the policy with every field."""
+
+    version: int
+    policy: Policy
+
+
+class PolicyVersionView(Answer):
+    """A version of the policy."""
+
+    version: int
+    enacted_at: datetime
+    # which made it; null where the house did
+    proposal: str | None
+
+
+class PolicyDiffView(Answer):
+    """Fields that two versions of the policy have otherwise."""
+
+    before: int
+    after: int
+    changes: list[ProposalsChangeView]
 
 
 class UnitReviewView(Answer):

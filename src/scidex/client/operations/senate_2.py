@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 from scidex.client.answers import Page
 from scidex.client.models.senate import ProposalDone
-from scidex.client.models.senate_2 import PolicyDiffView, PolicyInFull, PolicyVersionView
 from scidex.client.models.senate_3 import (
     DecisionView,
+    PolicyDiffView,
+    PolicyInFull,
+    PolicyVersionView,
     ReviewPreview,
     ReviewReceipt,
     ReviewView,

@@ -1,0 +1,280 @@
+"""The board: which entities have work, in what order, and for each claim the item that it gets.
+
+The order is computed out of the tables and kept for a second in each process; what is next of an entity is read anew
+for every batch. What a claim was chosen by is stored with it, so nothing depends on the order being the newest.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence, Set
+from dataclasses import dataclass, field, replace
+from functools import partial
+from heapq import heapify, heappop, heapreplace
+from threading import Lock
+from typing import NamedTuple
+
+from scidex.core.db import Tx
+from scidex.core.journal import Request
+from scidex.core.units import TOKEN, UNITS
+from scidex.entities import EntityKey
+from scidex.policy import Policy, current
+from scidex.senate.budgets import Amounts, to_reserve
+from scidex.work.choosing import Figures, Ranked, ageing_of, random_place, ranking_of
+from scidex.work.model import DRAW_ONE, Choice, ClaimWork
+from scidex.work.store import Candidate, Heading, find_candidates, find_headings, lock_items
+
+Kinds = tuple[str, ...]
+_FRESH_S = 1.0
+"""How long an order serves before it is computed anew."""
+_ASIDE_S = 5.0
+"""How long an actor is given no work on an entity whose budget or caps have just refused him."""
+_KEPT = 64
+"""How many orders are kept, one for each combination of kinds that is asked for."""
+_SPARE = 8
+"""Entities and items looked at beyond those needed: others may be taking the same."""
+
+
+class _Chosen(NamedTuple):
+    """Which request gets which item, with the entity's place in the order and whether it is the best."""
+
+    place: int
+    candidate: Candidate
+    first: bool
+
+
+@dataclass
+class _Order:
+    """Entities that have work of some kinds, the best first, as they were at a time."""
+
+    at: float
+    ranked: list[Ranked]
+
+
+@dataclass
+class Board:
+    """Chooses items for claims; one for a process, whose threads may share it. `dice` draws the random sleeve."""
+
+    dice: random.Random = field(default_factory=random.SystemRandom)
+    _orders: dict[Kinds, _Order] = field(default_factory=dict)
+    _aside: dict[tuple[str, EntityKey | str], float] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def assign(self, tx: Tx, requests: Sequence[Request]) -> list[Request]:
+        """The requests, those for work with the item that each may have; its row is locked."""
+        found = list(requests)
+        by_kinds: dict[Kinds, list[int]] = {}
+        for place, request in enumerate(requests):
+            command = request.command
+            if isinstance(command, ClaimWork) and command.choice is None:
+                kinds = tuple(sorted({str(kind) for kind in command.kinds}))
+                by_kinds.setdefault(kinds, []).append(place)
+        for kinds, places in by_kinds.items():
+            actors = [requests[place].actor for place in places]
+            for place, choice in zip(places, self._choose(tx, kinds, actors), strict=True):
+                command = requests[place].command
+                if choice is not None and isinstance(command, ClaimWork):
+                    found[place] = requests[place]._replace(command=replace(command, choice=choice))
+        return found
+
+    def set_aside(self, actor: str, refused: EntityKey | str) -> None:
+        """Do not give an actor this item, or any of this entity, for a moment."""
+        now = time.monotonic()
+        with self._lock:
+            self._aside = {key: until for key, until in self._aside.items() if until > now}
+            self._aside[actor, refused] = now + _ASIDE_S
+
+    def _choose(self, tx: Tx, kinds: Kinds, actors: Sequence[str]) -> list[Choice | None]:
+        """A choice for each of the actors, as far as there is work; a stale order is not taken to say that there is
+        none."""
+        policy, _ = current(tx)
+        order, fresh = self._order(tx, kinds, policy)
+        chosen = self._pick(tx, kinds, actors, order, policy)
+        if not fresh and None in chosen:
+            missing = [place for place, choice in enumerate(chosen) if choice is None]
+            order, _ = self._order(tx, kinds, policy, renew=True)
+            taken = {choice.item for choice in chosen if choice is not None}
+            more = self._pick(tx, kinds, [actors[place] for place in missing], order, policy, taken)
+            for place, choice in zip(missing, more, strict=True):
+                chosen[place] = choice
+        return chosen
+
+    def _order(self, tx: Tx, kinds: Kinds, policy: Policy, *, renew: bool = False) -> tuple[list[Ranked], bool]:
+        """Entities with work of these kinds, the best first, and whether that was computed just now."""
+        now = time.monotonic()
+        with self._lock:
+            kept = self._orders.get(kinds)
+        if kept is not None and not renew and now - kept.at < _FRESH_S:
+            return kept.ranked, False
+        figures = [_figures(each, policy) for each in find_headings(tx, kinds)]
+        order = _Order(now, ranking_of(figures, tx.now, policy))
+        with self._lock:
+            if len(self._orders) >= _KEPT:
+                self._orders.clear()
+            self._orders[kinds] = order
+        return order.ranked, True
+
+    def _pick(
+        self,
+        tx: Tx,
+        kinds: Kinds,
+        actors: Sequence[str],
+        order: Sequence[Ranked],
+        policy: Policy,
+        taken: Collection[str] = (),
+    ) -> list[Choice | None]:
+        if not order:
+            return [None] * len(actors)
+        draws = [self.dice.randrange(DRAW_ONE) for _ in actors]
+        drawn = [random_place(draw, len(order), policy) for draw in draws]
+        near = [*order[: 2 * len(actors) + _SPARE], *(order[place] for place in drawn if place is not None)]
+        entities = {each.entity: each for each in near}
+        each = min(len(actors), max(16, -(-4 * len(actors) // len(entities)))) + _SPARE
+        stock = _Stock(tx, find_candidates(tx, entities, kinds, each=each), entities, policy, taken)
+        with self._lock:
+            aside = {key for key, until in self._aside.items() if until > time.monotonic()}
+        chosen: list[_Chosen] = []
+        for place, actor in enumerate(actors):
+            wanted = None if drawn[place] is None else order[drawn[place] or 0].entity
+            got = stock.take(wanted, {refused for who, refused in aside if who == actor})
+            if got is not None:
+                chosen.append(_Chosen(place, *got))
+        return self._locked(tx, chosen, stock, entities, len(order), draws, policy)
+
+    def _locked(
+        self,
+        tx: Tx,
+        chosen: Sequence[_Chosen],
+        stock: _Stock,
+        entities: dict[EntityKey, Ranked],
+        rivals: int,
+        draws: Sequence[int],
+        policy: Policy,
+    ) -> list[Choice | None]:
+        """The choices whose items could be locked; one that another transaction has gets a spare one, if there is."""
+        found: list[Choice | None] = [None] * len(draws)
+        if not chosen:
+            return found
+        spares = stock.rest(len(chosen) + _SPARE)
+        names = [each.candidate.item for each in chosen] + [candidate.item for candidate in spares]
+        locked = lock_items(tx, names, most=len(chosen))
+        left = deque(candidate for candidate in spares if candidate.item in locked)
+        for each in chosen:
+            candidate, first = each.candidate, each.first
+            if candidate.item not in locked:
+                if not left:
+                    continue
+                candidate, first = left.popleft(), True
+            terms = entities[candidate.entity].terms._replace(rivals=rivals, first=first, draw=draws[each.place])
+            found[each.place] = Choice(candidate.item, terms, _bound(tx, candidate))
+        return found
+
+
+class _Stock:
+    """The items that may be had, entity by entity, the best next; and what the budgets have left for them."""
+
+    def __init__(
+        self,
+        tx: Tx,
+        candidates: Iterable[Candidate],
+        ranked: dict[EntityKey, Ranked],
+        policy: Policy,
+        taken: Collection[str],
+    ) -> None:
+        self._queues: dict[EntityKey, deque[Candidate]] = {}
+        self._left: dict[tuple[EntityKey, str], int] = {}
+        for each in candidates:
+            if each.item not in taken:
+                self._queues.setdefault(each.entity, deque()).append(each)
+                for (unit, _), available in zip(each.amounts, each.available, strict=True):
+                    self._left[each.entity, unit] = available
+        self._scores = {entity: each.score for entity, each in ranked.items()}
+        self._age = partial(ageing_of, now=tx.now, policy=policy)
+        self._heap = [(self._key(entity), entity) for entity, queue in self._queues.items()]
+        heapify(self._heap)
+
+    def take(self, wanted: EntityKey | None, without: Set[EntityKey | str]) -> tuple[Candidate, bool] | None:
+        """The next item of the entity that was drawn, or of the best one, and whether its entity is the best."""
+        put_back = []
+        best: EntityKey | None = None
+        while self._heap:
+            key, entity = self._heap[0]
+            if not self._fitting(entity):
+                heappop(self._heap)
+            elif entity in without or self._queues[entity][0].item in without:
+                put_back.append(heappop(self._heap))
+            elif key != (now := self._key(entity)):
+                heapreplace(self._heap, (now, entity))
+            else:
+                best = entity
+                break
+        for each in put_back:
+            self._heap.append(each)
+        if put_back:
+            heapify(self._heap)
+        if wanted is not None and self._fitting(wanted) and not {wanted, self._queues[wanted][0].item} & without:
+            return self._give(wanted), wanted == best
+        return None if best is None else (self._give(best), True)
+
+    def rest(self, most: int) -> list[Candidate]:
+        """Items that nobody has been given, as spares."""
+        found = []
+        for _ in range(most):
+            got = self.take(None, frozenset())
+            if got is None:
+                break
+            found.append(got[0])
+        return found
+
+    def _key(self, entity: EntityKey) -> int:
+        return -self._scores[entity] - self._age(self._queues[entity][0].since)
+
+    def _fitting(self, entity: EntityKey) -> bool:
+        """Whether the entity has an item that its budget can still hold; those that it cannot are left out."""
+        queue = self._queues.get(entity, ())
+        while queue and any(amount > self._left[entity, unit] for unit, amount in queue[0].amounts):
+            queue.popleft()
+        return bool(queue)
+
+    def _give(self, entity: EntityKey) -> Candidate:
+        given = self._queues[entity].popleft()
+        for unit, amount in given.amounts:
+            self._left[entity, unit] -= amount
+        return given
+
+
+def asks_for_work(request: Request) -> bool:
+    """Whether this is a claim whose item is yet to be chosen."""
+    return type(request.command) is ClaimWork and request.command.choice is None
+
+
+def _figures(found: Heading, policy: Policy) -> Figures:
+    return Figures(found.entity, found.pulls, found.rewards, _worth(found.granted, policy), found.since)
+
+
+def _worth(granted: Amounts, policy: Policy) -> int:
+    """What a budget is worth in parts of a token, at the policy's exchange rates; dollars bound the same and do not
+    count besides."""
+    worth = 0
+    for unit, amount in granted:
+        rate = policy.units_per_token.get(unit)
+        if rate:
+            worth += int(amount * TOKEN.parts / (UNITS[unit].parts * rate))
+    return worth
+
+
+def _bound(tx: Tx, candidate: Candidate) -> int | None:
+    """The most that the item may cost by the prices of now."""
+    if candidate.model is None:
+        return None
+    command = to_reserve(
+        tx,
+        entity=candidate.entity,
+        amounts=dict(candidate.amounts),
+        model=candidate.model,
+        provider=candidate.provider,
+        max_output_tokens=candidate.max_output_tokens,
+    )
+    return command.bound
