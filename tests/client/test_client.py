@@ -230,6 +230,38 @@ def test_usage_streams_in(operator: Client) -> None:
     assert [answer.status for answer in answers].count("repeated") == 40
 
 
+def test_events_are_followed_over_broken_connections(operator: Client, url: str) -> None:
+    begun = operator.get_past_events(limit=1000)
+    before = [event["id"] for event in operator.each(operator.get_past_events)]
+    assert before[: len(begun.items)] == [event["id"] for event in begun.items]
+    place = before[-1]
+    operator.post_order(market="tau/spreads", outcome="yes", spend=1)
+    operator.post_order(market="sleep", outcome="yes", spend=1)
+    wanted = [event["id"] for event in operator.each(operator.get_past_events, after=place)]
+    assert len(wanted) >= 2
+    # The first connection is cut before anything is said, the second after the head, the third in an event.
+    with cutting(url, 0, 300, 900) as cutter, Client(cutter.url) as client:
+        following = client.events(after=place)
+        assert [next(following)["id"] for _ in wanted] == wanted
+        following.close()
+        assert cutter.cut == 3
+    with pytest.raises(Refusal):
+        next(operator.events(topics="no such topic"))
+
+    async def followed() -> list[str]:
+        async with AsyncClient(url) as client:
+            found = []
+            async for event in client.events(after=place):
+                found.append(event["id"])
+                if len(found) == len(wanted):
+                    break
+            return found
+
+    assert asyncio.run(followed()) == wanted
+    with Client("http://127.0.0.1:9", tries=1) as nobody, pytest.raises(Unanswered, match="no events after 1 tries"):
+        next(nobody.events())
+
+
 def test_every_list_is_read(operator: Client) -> None:
     """Every operation that needs no argument is called, and its answer is what the client expects."""
     called = 0

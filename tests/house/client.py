@@ -25,12 +25,11 @@ from scidex.economy import Economy
 CLIENT = SRC / "scidex/client"
 MOST_LINES = 300
 """A module is begun anew after about so many, so that none is longer than a module of the house may be."""
-BY_HAND = {"post_batch": "batch", "post_usage_batch": "usage_batch"}
+BY_HAND = {"post_batch": "batch", "post_usage_batch": "usage_batch", "get_event_stream": "events"}
 """Operations that do not answer with one JSON document, and the methods of `Client` that were written for them."""
 FOR_OTHERS = {
     "post_traces": "spans, which OpenTelemetry's exporters send",
     "get_metrics": "figures, which Prometheus asks for",
-    "get_event_stream": "server-sent events, for which every language has readers; get_past_events has the same ones",
 }
 """Operations in formats of other programs, which have clients of their own."""
 HEADERS = {"x-scidex-actor", "authorization", "idempotency-key"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -12,6 +12,7 @@ import httpx
 from scidex.client.answers import Page
 from scidex.client.async_methods import AsyncMethods
 from scidex.client.calls import CUT, TIMEOUT_S, TRIES, URL, Call, Manner
+from scidex.client.events import Following
 from scidex.client.lines import COMMANDS, USAGE, LineAnswer, Part, parts_of
 from scidex.client.request import Request
 from scidex.client.retries import Retries
@@ -82,7 +83,8 @@ class AsyncClient(AsyncMethods):
             for item in page.items:
                 yield item
             following = next_of(page)
-            if following is None:
+            # A list that grows says where it will go on, even if there is nothing yet.
+            if following is None or (not page.items and following == given.get(cursor)):
                 return
             given = {**given, cursor: following}
 
@@ -101,6 +103,34 @@ class AsyncClient(AsyncMethods):
     ) -> AsyncIterator[LineAnswer]:
         """Report lines of usage, as many as there are (`POST /api/economics/usage/batch`); yields each answer."""
         return self._lines(parts_of(USAGE, lines, idempotency_key, self._manner, whole=False))
+
+    async def events(
+        self, *, topics: str | None = None, subject: str | None = None, after: str | None = None
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Events as they happen, each a CloudEvent, behind the one with the id `after` or from now on.
+
+        It ends when it is left. A connection that ends is followed by another, which repeats nothing and, where `after`
+        is given or anything has been heard yet (the server speaks every 15 seconds), loses nothing.
+        """
+        following = Following(topics, subject, after, self._manner)
+        while True:
+            error: Exception | None = None
+            try:
+                async with self._http.stream(**following.sent) as response:
+                    if not response.is_success:
+                        await response.aread()
+                        wait = following.wait_after(response)
+                        if wait is None:
+                            following.check(response)
+                        await anyio.sleep(wait or 0)
+                        continue
+                    async for line in response.aiter_lines():
+                        event = following.take(line)
+                        if event is not None:
+                            yield event
+            except CUT as found:
+                error = found
+            await anyio.sleep(following.wait_after_end(error))
 
     async def _lines(self, parts: Iterator[Part]) -> AsyncIterator[LineAnswer]:
         for part in parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -11,6 +11,7 @@ import httpx
 
 from scidex.client.answers import Page
 from scidex.client.calls import CUT, TIMEOUT_S, TRIES, URL, Call, Manner
+from scidex.client.events import Following
 from scidex.client.lines import COMMANDS, USAGE, LineAnswer, Part, parts_of
 from scidex.client.methods import Methods
 from scidex.client.request import Request
@@ -76,7 +77,8 @@ class Client(Methods):
             page = ask(*args, **given)
             yield from page.items
             following = next_of(page)
-            if following is None:
+            # A list that grows says where it will go on, even if there is nothing yet.
+            if following is None or (not page.items and following == given.get(cursor)):
                 return
             given = {**given, cursor: following}
 
@@ -95,6 +97,34 @@ class Client(Methods):
     ) -> Iterator[LineAnswer]:
         """Report lines of usage, as many as there are (`POST /api/economics/usage/batch`); yields each answer."""
         return self._lines(parts_of(USAGE, lines, idempotency_key, self._manner, whole=False))
+
+    def events(
+        self, *, topics: str | None = None, subject: str | None = None, after: str | None = None
+    ) -> Generator[dict[str, Any], None, None]:
+        """Events as they happen, each a CloudEvent, behind the one with the id `after` or from now on.
+
+        It ends when it is left. A connection that ends is followed by another, which repeats nothing and, where `after`
+        is given or anything has been heard yet (the server speaks every 15 seconds), loses nothing.
+        """
+        following = Following(topics, subject, after, self._manner)
+        while True:
+            error: Exception | None = None
+            try:
+                with self._http.stream(**following.sent) as response:
+                    if not response.is_success:
+                        response.read()
+                        wait = following.wait_after(response)
+                        if wait is None:
+                            following.check(response)
+                        time.sleep(wait or 0)
+                        continue
+                    for line in response.iter_lines():
+                        event = following.take(line)
+                        if event is not None:
+                            yield event
+            except CUT as found:
+                error = found
+            time.sleep(following.wait_after_end(error))
 
     def _lines(self, parts: Iterator[Part]) -> Iterator[LineAnswer]:
         for part in parts:
