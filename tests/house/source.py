@@ -19,6 +19,7 @@ SRC = ROOT / "src"
 SLICES = (
     "scidex.policy",
     "scidex.actors",
+    "scidex.keys",
     "scidex.entities",
     "scidex.ledger",
     "scidex.metering",

@@ -23,6 +23,7 @@ MORE_FILES = {
         "scoring",
         "review",
         "tasks",
+        "doors",
     },
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
     # and a position, which quotes, orders and rehearsals share. exact and maker: the curve's arithmetic in many digits;
@@ -60,7 +61,7 @@ SLICES_OF_FIVE = tuple(
     name
     for name in SLICES
     if name.split(".")[1]
-    in ("policy", "actors", "entities", "ledger", "metering", "exchange", "atlas", "senate", "work", "insight")
+    in ("policy", "actors", "keys", "entities", "ledger", "metering", "exchange", "atlas", "senate", "work", "insight")
 )
 
 

@@ -21,6 +21,7 @@ PURE_FILES = {
     "allocation",
     "ballot",
     "bounty",
+    "doors",
     "review",
     "planning",
     "effects",

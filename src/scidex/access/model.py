@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scidex.core.errors import Forbidden
-
-SCOPES = {
-    "read": "look at everything that is open to look at",
-    "trade": "orders, quotes, liquidity of one's markets",
-    "work": "claim work, learn, record outputs, submit to bounties",
-    "spend": "reserve and settle resources, record usage",
-    "fund": "move one's own value: transfers, holds, bounties, markets of one's own",
-    "review": "judge: ballots, verifications, awards, disputes, audits of knowledge",
-    "operate": "what operators, issuers and resolvers do; their roles are still needed",
-    "keys": "issue, rotate and revoke keys",
-}
-"""What a key may be confined to, a word per family of verbs. Roles are seen to by the rules all the same."""
+from scidex.core.errors import Busy, Forbidden
+from scidex.keys import SCOPES
 
 
 class Unauthenticated(Forbidden):
@@ -31,8 +20,18 @@ class KeyRefused(Forbidden):
     status = 401
 
 
+class NotYourName(Forbidden):
+    """The key is of {actor} and the request says that {given!r} asks; leave the name out, or use its key."""
+
+
 class ScopeMissing(Forbidden):
     """The key {key} of {actor} has no scope {scope}; ask with another key, or issue one that has it."""
+
+
+class RateExceeded(Busy):
+    """The key {key} may ask {per_minute} times a minute; nothing happened, try again in {retry_after_s} s."""
+
+    status = 429
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ class Settings(BaseSettings):
         default="loopback",
         description="whom HTTP believes: anybody on this machine, or nobody without a key (`scidex keys issue`)",
     )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="OpenID Connect issuer whose tokens for the audience `scidex` are keys of the actors they name",
+    )
     host: str = Field(default="127.0.0.1", description="address that HTTP listens on")
     port: int = Field(default=8765, ge=0, le=65535, description="port that HTTP listens on; 0 takes a free one")
     pool_size: int = Field(default=16, ge=1, le=500, description="connections to the database per process")

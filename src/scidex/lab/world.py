@@ -13,6 +13,7 @@ from scidex.core.journal import BINDINGS, Entry, KeyReused, Receipt
 from scidex.core.machine import Context, State, Table, decide, kind_named, kind_of
 from scidex.entities import ENTITIES
 from scidex.exchange import bounties, earnings, liquidity, markets, resource_allocator, settlement
+from scidex.keys import KEYS
 from scidex.ledger import ACCOUNTS, HOLDS, TRANSFERS
 from scidex.metering import EVENTS, STORES, USAGE
 from scidex.policy import HOUSE, POLICIES, EnactPolicy, Policy
@@ -63,6 +64,7 @@ TABLES: tuple[Table[Any, Any], ...] = (
     ENTITIES,
     budgets.BUDGETS,
     STORES,
+    KEYS,
     budgets.LIMITS,
     ACTORS,
     ACCOUNTS,

@@ -16,6 +16,7 @@ from scidex.policy.allocation import AllocationPolicy
 from scidex.policy.attribution import AttributionPolicy
 from scidex.policy.ballot import BallotPolicy
 from scidex.policy.bounty import BountyPolicy
+from scidex.policy.doors import DoorPolicy
 from scidex.policy.review import ReviewPolicy
 from scidex.policy.reward import RewardPolicy
 from scidex.policy.scoring import ScorePolicy
@@ -25,6 +26,7 @@ from scidex.policy.trading import MarketPolicy
 
 class Policy(
     TaskPolicy,
+    DoorPolicy,
     ScorePolicy,
     AttributionPolicy,
     BallotPolicy,
