@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -790,9 +791,7 @@ def test_every_change_takes_a_key_and_has_an_example_that_its_route_understands(
         headers = {parameter["name"].lower() for parameter in operation["parameters"] if parameter["in"] == "header"}
         assert ("idempotency-key" in headers) == (path != "/api/market/quote")
         body = operation["requestBody"]["content"]["application/json"]["example"]
-        answer = town.post(
-            path.format(bounty="b0", hold="h0", reservation="r0", proposal="p0"), body, by="nobody"
-        ).json()
+        answer = town.post(re.sub(r"{\w+}", "x0", path), body, by="nobody").json()
         assert answer.get("code") not in ("request_invalid", "internal_error"), (path, answer)
 
 
@@ -853,7 +852,7 @@ def test_a_server_that_cannot_listen_says_so(economy: Economy, client: httpx.Cli
 
 def test_answers_leave_at_once_because_the_socket_knows_that_it_is_tcp() -> None:
     # asyncio turns off Nagle's algorithm on such sockets only; with it every answer takes 40 ms longer.
-    with server._listen("127.0.0.1", 0) as listening:
+    with server._listen("127.0.0.1", 0, anywhere=False) as listening:
         assert listening.proto == socket.IPPROTO_TCP
 
 

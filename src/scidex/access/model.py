@@ -25,7 +25,7 @@ class NotYourName(Forbidden):
 
 
 class ScopeMissing(Forbidden):
-    """The key {key} of {actor} has no scope {scope}; ask with another key, or issue one that has it."""
+    """The key {key} of {actor} has not the scope {scope}; ask with another key, or issue one that has it."""
 
 
 class RateExceeded(Busy):
@@ -42,8 +42,8 @@ class Principal:
     key: str | None = None
     scopes: frozenset[str] | None = None
 
-    def require(self, scope: str) -> None:
-        """Pass if they may ask for this family of verbs here. Refuses: ScopeMissing."""
-        assert scope in SCOPES, scope
-        if self.scopes is not None and scope not in self.scopes:
-            raise ScopeMissing(key=self.key, actor=self.actor, scope=scope)
+    def require(self, *scopes: str) -> None:
+        """Pass if they may ask for one of these families of verbs here. Refuses: ScopeMissing."""
+        assert set(scopes) <= SCOPES.keys(), scopes
+        if self.scopes is not None and scopes and self.scopes.isdisjoint(scopes):
+            raise ScopeMissing(key=self.key, actor=self.actor, scope=" or ".join(scopes))

@@ -9,6 +9,7 @@ from scidex.client.operations import (
     earnings,
     events,
     insight,
+    keys,
     knowledge,
     knowledge_2,
     ledger,
@@ -191,6 +192,11 @@ class AsyncMethods:
     post_actor = async_method(registry.post_actor)
     get_entities = async_method(registry.get_entities)
     post_entity = async_method(registry.post_entity)
+
+    get_keys = async_method(keys.get_keys)
+    post_key = async_method(keys.post_key)
+    post_key_rotated = async_method(keys.post_key_rotated)
+    post_key_revoked = async_method(keys.post_key_revoked)
 
     get_health = async_method(system.get_health)
     get_version = async_method(system.get_version)

@@ -9,6 +9,7 @@ from scidex.client.operations import (
     earnings,
     events,
     insight,
+    keys,
     knowledge,
     knowledge_2,
     ledger,
@@ -191,6 +192,11 @@ class Methods:
     post_actor = method(registry.post_actor)
     get_entities = method(registry.get_entities)
     post_entity = method(registry.post_entity)
+
+    get_keys = method(keys.get_keys)
+    post_key = method(keys.post_key)
+    post_key_rotated = method(keys.post_key_rotated)
+    post_key_revoked = method(keys.post_key_revoked)
 
     get_health = method(system.get_health)
     get_version = method(system.get_version)

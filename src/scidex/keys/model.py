@@ -24,7 +24,7 @@ SCOPES = {
     "fund": "put one's own value somewhere: transfers, holds, bounties, markets",
     "review": "judge: ballots, signals, verifications, awards, settlements, audits of knowledge",
     "operate": "what operators, issuers and resolvers do",
-    "keys": "issue, rotate and revoke keys",
+    "keys": "register actors; issue, rotate and revoke keys of one's own",
 }
 """What a key may be confined to, a word per family of verbs. The rules ask for roles all the same."""
 PRESETS = {

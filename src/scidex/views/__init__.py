@@ -7,6 +7,7 @@ exact, because no balance exceeds what a double carries to its last part.
 from scidex.views import (
     deeds,
     insight,
+    keys,
     knowledge,
     learning,
     market_deeds,
@@ -302,7 +303,7 @@ __all__ = [
     "change_view", "charged_receipt", "check_key", "chunks", "claim_done", "closed_receipt", "cursor", "cycle_view",
     "deeds", "earnings_view", "emission_view", "ended_receipt", "entity_done", "entity_view", "entry_view",
     "envelope_line", "envelope_view", "events_shown", "example", "explained", "facts_of", "funding_view", "hold_done",
-    "hold_view", "hour_of", "hour_place", "insight", "knowledge", "learning", "limit_price_of", "limit_receipt",
+    "hold_view", "hour_of", "hour_place", "insight", "keys", "knowledge", "learning", "limit_price_of", "limit_receipt",
     "limit_view", "liquidity_receipt", "market_deeds", "market_view", "model_view", "moved_receipt", "names_of",
     "numbered", "opened_receipt", "order_in_words", "order_receipt", "output_view", "page", "payment_view", "place_of",
     "placed_receipt", "plan_key", "plan_receipt", "policies", "portfolio_view", "position_view", "prices_of",

@@ -94,6 +94,10 @@ def chunks(given: Iterable[Given], size: int) -> Iterator[list[Given]]:
         yield chunk
 
 
+def _anything(*scopes: str) -> None:
+    """What the asker may do who proved nothing and is believed."""
+
+
 @dataclass(frozen=True)
 class Bulk:
     """Carries out lines as one actor. A line without a key of its own gets `key` and its number, if there is one."""
@@ -103,6 +107,8 @@ class Bulk:
     key: str | None = None
     known: Known = field(default_factory=Known)
     size: int = CHUNK
+    may: Callable[..., None] = _anything
+    """Told the scopes of a line, of which its asker needs one."""
 
     def carry_out(self, given: Sequence[Given]) -> list[Answered]:
         """Do all of it in one transaction; what is refused is refused alone.
@@ -156,6 +162,7 @@ class Bulk:
         ask: Line = read_line(content, LINES)
         if ask.actor not in (None, self.actor):
             raise ActorDiffers(given=ask.actor, actor=self.actor)
+        self.may(*ask.SCOPES)
         return ask
 
     def _prepare(self, each: _Asked, tx: Tx) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -42,7 +42,9 @@ class ActorDiffers(Forbidden):
 
 
 class Line(Ask):
-    """What every line may say besides what it asks for."""
+    """What every line may say besides what it asks for. `SCOPES` are those of which the asker's key needs one."""
+
+    SCOPES: ClassVar[tuple[str, ...]]
 
     actor: Text | None = Field(default=None, description="who asks: nobody but who asks for the whole batch")
 
@@ -57,6 +59,7 @@ class TransferLine(TransferBody, Line):
     )
 
     do: Literal["transfer"]
+    SCOPES = ("fund",)
 
 
 class HoldLine(HoldBody, Line):
@@ -72,6 +75,7 @@ class HoldLine(HoldBody, Line):
     )
 
     do: Literal["hold"]
+    SCOPES = ("fund",)
 
 
 class PostLine(PostTerms, Line):
@@ -80,6 +84,7 @@ class PostLine(PostTerms, Line):
     model_config = example(do="post", hold="h17", amount=3.5)
 
     do: Literal["post"]
+    SCOPES = ("fund",)
 
 
 class VoidLine(VoidTerms, Line):
@@ -88,6 +93,7 @@ class VoidLine(VoidTerms, Line):
     model_config = example(do="void", hold="h17")
 
     do: Literal["void"]
+    SCOPES = ("fund",)
 
 
 class BuyLine(BuyTerms, Line):
@@ -96,6 +102,7 @@ class BuyLine(BuyTerms, Line):
     model_config = example(do="buy", market="tau-by-2027", outcome="yes", spend=12.5, limit_price=0.7)
 
     do: Literal["buy"]
+    SCOPES = ("trade",)
 
 
 class SellLine(SellTerms, Line):
@@ -104,6 +111,7 @@ class SellLine(SellTerms, Line):
     model_config = example(do="sell", market="tau-by-2027", outcome="yes", shares=5)
 
     do: Literal["sell"]
+    SCOPES = ("trade",)
 
 
 class ReserveLine(ReserveBody, Line):
@@ -112,6 +120,7 @@ class ReserveLine(ReserveBody, Line):
     model_config = example(do="reserve", **_HYPOTHESIS, llm_tokens=20_000, tier="reasoning")
 
     do: Literal["reserve"]
+    SCOPES = ("spend",)
 
 
 class SettleLine(SettleTerms, Line):
@@ -120,6 +129,7 @@ class SettleLine(SettleTerms, Line):
     model_config = example(do="settle", reservation="r17", used=[{"unit": "llm_reasoning", "amount": 17_040}])
 
     do: Literal["settle"]
+    SCOPES = ("spend",)
 
 
 class ReleaseLine(ReleaseTerms, Line):
@@ -128,6 +138,7 @@ class ReleaseLine(ReleaseTerms, Line):
     model_config = example(do="release", reservation="r17")
 
     do: Literal["release"]
+    SCOPES = ("spend",)
 
 
 class ExtendLine(ExtendTerms, Line):
@@ -136,6 +147,7 @@ class ExtendLine(ExtendTerms, Line):
     model_config = example(do="extend", reservation="r17", seconds=600)
 
     do: Literal["extend"]
+    SCOPES = ("spend",)
 
 
 class LearnLine(LearnBody, Line):
@@ -148,6 +160,7 @@ class LearnLine(LearnBody, Line):
     )
 
     do: Literal["learn"]
+    SCOPES = ("work",)
 
 
 class ChargeLine(UsageBody, Line):
@@ -156,6 +169,7 @@ class ChargeLine(UsageBody, Line):
     model_config = example(do="usage", **_HYPOTHESIS, unit="api_calls", amount=3, provider="pubmed", event="sweep-9")
 
     do: Literal["usage"]
+    SCOPES = ("spend",)
 
 
 class LimitLine(LimitBody, Line):
@@ -164,6 +178,7 @@ class LimitLine(LimitBody, Line):
     model_config = example(do="limit", market="tau-by-2027", outcome="yes", shares=50, limit_price=0.4)
 
     do: Literal["limit"]
+    SCOPES = ("trade",)
 
 
 class CancelLine(CancelBody, Line):
@@ -172,6 +187,7 @@ class CancelLine(CancelBody, Line):
     model_config = example(do="cancel", market="tau-by-2027", order="o17")
 
     do: Literal["cancel"]
+    SCOPES = ("trade",)
 
 
 class LiquidityLine(LiquidityBody, Line):
@@ -180,6 +196,7 @@ class LiquidityLine(LiquidityBody, Line):
     model_config = example(do="liquidity", market="tau-by-2027", liquidity=250)
 
     do: Literal["liquidity"]
+    SCOPES = ("trade",)
 
 
 class OfferLine(BountyBody, Line):
@@ -188,6 +205,7 @@ class OfferLine(BountyBody, Line):
     model_config = example(do="offer", **_HYPOTHESIS, amount=400, purpose="a first working protocol")
 
     do: Literal["offer"]
+    SCOPES = ("fund",)
 
 
 class AddLine(AddTerms, Line):
@@ -196,6 +214,7 @@ class AddLine(AddTerms, Line):
     model_config = example(do="add", bounty="b17", amount=50)
 
     do: Literal["add"]
+    SCOPES = ("fund",)
 
 
 class ClaimLine(ClaimTerms, Line):
@@ -204,6 +223,7 @@ class ClaimLine(ClaimTerms, Line):
     model_config = example(do="claim", bounty="b17", seconds=86_400)
 
     do: Literal["claim"]
+    SCOPES = ("work",)
 
 
 class SubmitLine(SubmitTerms, Line):
@@ -212,6 +232,7 @@ class SubmitLine(SubmitTerms, Line):
     model_config = example(do="submit", bounty="b17", **_OUTPUT, note="ran three times, see logs")
 
     do: Literal["submit"]
+    SCOPES = ("work",)
 
 
 class AwardLine(AwardTerms, Line):
@@ -220,6 +241,7 @@ class AwardLine(AwardTerms, Line):
     model_config = example(do="award", bounty="b17", **_OUTPUT, amount=250)
 
     do: Literal["award"]
+    SCOPES = ("fund", "review")
 
 
 class RecordLine(RecordBody, Line):
@@ -228,6 +250,7 @@ class RecordLine(RecordBody, Line):
     model_config = example(do="record", **_OUTPUT, builds_on=[])
 
     do: Literal["record"]
+    SCOPES = ("work",)
 
 
 class VerifyLine(VerifyBody, Line):
@@ -236,6 +259,7 @@ class VerifyLine(VerifyBody, Line):
     model_config = example(do="verify", **_OUTPUT, kind="evidence", quality=0.5, note="replicated in our lab")
 
     do: Literal["verify"]
+    SCOPES = ("review",)
 
 
 class RetractLine(RetractBody, Line):
@@ -244,6 +268,7 @@ class RetractLine(RetractBody, Line):
     model_config = example(do="retract", **_OUTPUT, reason="the samples had been swapped")
 
     do: Literal["retract"]
+    SCOPES = ("work", "review")
 
 
 LINES: TypeAdapter[Any] = TypeAdapter(

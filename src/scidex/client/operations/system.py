@@ -7,7 +7,7 @@ from scidex.client.request import Request
 
 
 def get_health() -> Request[HealthView]:
-    """Whether the process runs, the database answers and its tables are those of this version."""
+    """Whether the process runs, the database answers and its tables are those of this version; no key is needed."""
     return Request("GET", "/health", HealthView)
 
 

@@ -65,6 +65,7 @@ TOPICS = {
     "verify": Topic("exports", "Check an exported journal, without a database.", True),
     "proof": Topic("exports", "Proofs that an event is sealed, and that a balance is counted."),
     "actors": Topic("registry", "Who acts, and in which roles."),
+    "keys": Topic("keys", "Keys of actors for HTTP: issue, list, rotate, revoke."),
     "entities": Topic("registry", "What is researched."),
     "policy": Topic("proposals", "The numbers in force, what they were, and how they change."),
     "db": Topic("db", "The database: where it is and where it stands."),

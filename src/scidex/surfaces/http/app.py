@@ -20,6 +20,7 @@ from scidex.surfaces.http import (
     events,
     exports,
     insight,
+    keys,
     knowledge,
     ledger,
     markets,
@@ -45,8 +46,9 @@ DESCRIPTION = """\
 The economy of a fleet of research agents: markets price ideas, prices become claims on compute, a finite pool is
 shared exactly.
 
-**Who asks.** The header `X-Scidex-Actor` names the actor. Until API keys exist the server believes it, and therefore
-listens on the loopback interface only.
+**Who asks.** `Authorization: Bearer scidex_...` with a key of the actor; each key is confined to scopes, which the
+description of each route names. With SCIDEX_AUTH=loopback the server also believes the header `X-Scidex-Actor`, and
+therefore listens on the loopback interface only; with SCIDEX_AUTH=keys that header must name the key's actor.
 
 **Amounts** are whole units (12.5 tokens), as JSON numbers or as decimal strings, and never rounded. Prices lie
 between 0 and 1. Times carry their zone and are answered in UTC.
@@ -80,6 +82,7 @@ TAGS = [
     {"name": "events", "description": "what happens, as it happens, and from any position again"},
     {"name": "batches", "description": "many commands in one request, a line each"},
     {"name": "registry", "description": "who acts and what is researched"},
+    {"name": "keys", "description": "what actors prove with who they are: issued, listed, rotated, revoked"},
     {"name": "system", "description": "health, version, policy"},
 ]
 REFUSALS = {
@@ -141,6 +144,7 @@ def create_app(economy: Economy) -> FastAPI:
         events,
         batch,
         registry,
+        keys,
         system,
     ):
         app.include_router(topic.router)

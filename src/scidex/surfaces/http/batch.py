@@ -68,7 +68,7 @@ async def post_batch(request: Request, caller: AsCaller, all_or_nothing: AllOrNo
     sent again under the same key does nothing twice, and tries again what was refused. Without the header such lines
     happen each time.
     """
-    bulk = Bulk(caller.economy, caller.actor, check_key(caller.key), caller.known)
+    bulk = Bulk(caller.economy, caller.actor, check_key(caller.key), caller.known, may=caller.principal.require)
     given = await _read(request)
     if all_or_nothing:
         answers = await run_in_threadpool(bulk.carry_out_whole, given)

@@ -24,6 +24,7 @@ from scidex.surfaces.http.problems import (
     largest_body,
     refusal_response,
 )
+from scidex.surfaces.http.who import PRINCIPAL, identify, note_asker
 
 log = structlog.get_logger("scidex.http")
 _SANE_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
@@ -73,14 +74,18 @@ class Edge:
             structlog.contextvars.unbind_contextvars("request_id", "actor", "key_id", "trace_id", "parent_id")
 
     async def _admitted(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        refused: Refusal | None = None
-        batch = scope["path"] in BATCHES
-        if _foreign(scope, headers):
-            refused = OriginForeign(origin=headers["origin"][:100])
-        elif batch and self._batches >= MAX_BATCHES:
-            refused = BatchesBusy(batches=self._batches)
-        if refused is not None:
-            await refusal_response(scope, refused)(scope, receive, send)
+        try:
+            if _foreign(scope, headers):
+                raise OriginForeign(origin=headers["origin"][:100])
+            principal = await identify(scope, headers)
+            if principal is not None:
+                note_asker(principal)
+                scope[PRINCIPAL] = principal
+            batch = scope["path"] in BATCHES
+            if batch and self._batches >= MAX_BATCHES:
+                raise BatchesBusy(batches=self._batches)
+        except Refusal as refusal:
+            await refusal_response(scope, refusal)(scope, receive, send)
             return
         self._batches += batch
         try:

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-import structlog
 from fastapi import Depends, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from scidex.access import Principal, authenticate
+from scidex.access import Principal
 from scidex.core import journal
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.economy import Economy
 from scidex.surfaces.http.problems import RequestInvalid
+from scidex.surfaces.http.rights import scopes_of_route
+from scidex.surfaces.http.who import PRINCIPAL, in_utf8
 from scidex.views import Ask, Body, Deed, Done, Known, Text, Unread, without_reading
 
 Answer = TypeVar("Answer")
@@ -34,8 +35,13 @@ class Reader:
     """Who looks."""
 
     economy: Economy
-    actor: str
+    principal: Principal
     known: Known
+
+    @property
+    def actor(self) -> str:
+        """By name."""
+        return self.principal.actor
 
     def read(self, work: Callable[[Tx], Answer]) -> Answer:
         """What `work` finds in a read-only transaction."""
@@ -95,31 +101,17 @@ def _answer(done: Done) -> Response:
     return Response(done.model_dump_json(exclude={"repeated"}), headers=headers, media_type="application/json")
 
 
-def _utf8(given: str, header: str) -> str:
-    # HTTP hands headers over as bytes in Latin-1; names are in UTF-8 everywhere.
-    try:
-        return given.encode("latin-1").decode()
-    except UnicodeError:
-        raise RequestInvalid(problem=f"the header {header} is not in UTF-8") from None
-
-
-def note_asker(principal: Principal) -> None:
-    """From here on every log line of the request says who asks, and by which key."""
-    facts = {} if principal.key is None else {"key_id": principal.key}
-    structlog.contextvars.bind_contextvars(actor=principal.actor, **facts)
-
-
 async def _reader(
     request: Request,
     x_scidex_actor: Annotated[
-        str | None, Header(description="who asks, by name; without it, the actor of the server's settings")
+        str | None,
+        Header(description="who asks, by name; without it, whose the key is, or the actor of the server's settings"),
     ] = None,
 ) -> Reader:
-    economy: Economy = request.app.state.economy
-    actor = None if x_scidex_actor is None else _utf8(x_scidex_actor, "X-Scidex-Actor")
-    principal = authenticate(economy, authorization=request.headers.get("authorization"), actor=actor)
-    note_asker(principal)
-    return Reader(economy, principal.actor, request.app.state.known)
+    # The edge has found out who asks, before anything of the request was read; what they may ask for, the route says.
+    principal: Principal = request.scope[PRINCIPAL]
+    principal.require(*scopes_of_route(request.scope["route"]))
+    return Reader(request.app.state.economy, principal, request.app.state.known)
 
 
 async def _caller(
@@ -129,8 +121,8 @@ async def _caller(
         Header(description="the same key with the same request happens once and is answered the same each time"),
     ] = None,
 ) -> Caller:
-    key = None if idempotency_key is None else _utf8(idempotency_key, "Idempotency-Key")
-    return Caller(reader.economy, reader.actor, reader.known, key)
+    key = None if idempotency_key is None else in_utf8(idempotency_key, "Idempotency-Key")
+    return Caller(reader.economy, reader.principal, reader.known, key)
 
 
 AsReader = Annotated[Reader, Depends(_reader)]

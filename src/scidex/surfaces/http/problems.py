@@ -58,8 +58,8 @@ class OriginForeign(Forbidden):
 
 
 class AddressNotLoopback(Refused):
-    """The server would listen on {host}, which other machines can reach, and until API keys exist it believes whoever
-    names an actor; listen on 127.0.0.1 and put a proxy that knows its users in front."""
+    """The server would listen on {host}, which other machines can reach, and believes whoever names an actor; set
+    SCIDEX_AUTH=keys, or listen on 127.0.0.1."""
 
 
 class AddressTaken(Refused):
@@ -103,7 +103,7 @@ def largest_body(scope: Scope) -> int:
 def refusal_response(scope: Scope, refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
     """A refusal as problem+json, with the header that tells a client whether to try again."""
     scope[REFUSAL] = refusal.code
-    advice = {503: {"Retry-After": "1"}, 402: {"x-should-retry": "false"}}.get(refusal.status, {})
+    advice = _advice(refusal)
     return _response(
         Problem(
             type=f"/problems/{refusal.code}",
@@ -116,6 +116,20 @@ def refusal_response(scope: Scope, refusal: Refusal, headers: Mapping[str, str] 
         ),
         {**advice, **(headers or {})},
     )
+
+
+def _advice(refusal: Refusal) -> dict[str, str]:
+    match refusal.status:
+        case 401:
+            error = ', error="invalid_token"' if refusal.code == "key_refused" else ""
+            return {"WWW-Authenticate": f'Bearer realm="scidex"{error}'}
+        case 402:
+            return {"x-should-retry": "false"}
+        case 429:
+            return {"Retry-After": str(refusal.facts["retry_after_s"])}
+        case 503:
+            return {"Retry-After": "1"}
+    return {}
 
 
 def internal_response(scope: Scope, request_id: str) -> Response:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from scidex.access import prepare
 from scidex.economy import Economy, Keeper
 from scidex.surfaces.http.app import create_app
 from scidex.surfaces.http.problems import AddressNotLoopback, AddressTaken
@@ -43,9 +44,10 @@ class _Server(uvicorn.Server):
 def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
     """Answer on this address until SIGINT or SIGTERM; `on_ready` is told the URL, which has the port that 0 became.
 
-    Refuses: AddressNotLoopback, AddressTaken.
+    Refuses: AddressNotLoopback, AddressTaken, IssuerInvalid, OidcMissing.
     """
-    listening = _listen(host, port)
+    prepare(economy)
+    listening = _listen(host, port, anywhere=economy.settings.auth == "keys")
     with listening:
         app, keeper = create_app(economy), Keeper(economy)
         app.state.metrics.keeper = keeper
@@ -85,10 +87,10 @@ def _stopping(server: uvicorn.Server) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, anywhere: bool) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
+        if not anywhere and not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
             raise AddressNotLoopback(host=host)
         # With the protocol spelt out asyncio sends each answer at once; without it every one waits 40 ms for company.
         listening = socket.socket(family, kind, protocol)
