@@ -96,6 +96,13 @@ def test_a_reservation_may_be_used_piece_by_piece(office):
         use(office.used(1))
 
 
+def test_what_is_input_alone_has_a_bound_where_only_input_has_a_price(office):
+    terms = {"entity": GAP, "amounts": {"llm_standard": 900}, "model": "text-embedding-3-small", "provider": "openai"}
+    assert budgets.to_reserve(office.tx, **terms).bound is None
+    # 0.02 dollars a million.
+    assert budgets.to_reserve(office.tx, **terms, input_tokens=900).bound == 18
+
+
 def test_a_void_after_a_piece_releases_what_is_left(office):
     office.grant(llm_standard=1000)
     held = office.reserve(amounts={"llm_standard": 300})

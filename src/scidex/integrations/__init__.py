@@ -1,5 +1,7 @@
 """Metering where agents already are, without a change to their code: each module is a door of its own, with the extra
 that it needs.
 
-    otel        spans of OpenTelemetry, taken in as usage (extra otel; JSON needs none)
+    otel              spans of OpenTelemetry, taken in as usage (extra otel; JSON needs none)
+    litellm           calls through LiteLLM, reserved before and settled after (extra litellm)
+    litellm_proxy     the same as a callback of LiteLLM's proxy
 """

@@ -91,6 +91,8 @@ def to_reserve(
     bound = None
     if model is not None and tokens:
         output = estimate.max_output_tokens if estimate is not None else max_output_tokens
+        if output is None and input_tokens == tokens:
+            output = 0  # all of it is input, as of an embedding, whose output has no price
         bound = _bound(tx, current(tx)[0], model, provider, tokens, output)
     return Reserve(
         entity, vector, seconds, usd, model, provider, work, max_output_tokens, estimate, bound, input_tokens
