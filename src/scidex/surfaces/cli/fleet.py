@@ -17,7 +17,7 @@ from rich.table import Table
 from scidex.economy import Economy
 from scidex.fleet import Fleet, FleetReport, Plan, Tally
 from scidex.lab import AuditReport, audit
-from scidex.surfaces.cli import render
+from scidex.surfaces.cli import logs, render
 from scidex.surfaces.cli.calls import Call, answers
 from scidex.surfaces.cli.scenarios import temporary_home
 
@@ -56,6 +56,9 @@ def run(
         assert report is not None, "nobody else stops it"
         _tell(call, report, f"The server at {url} holds what they did; `scidex audit` there checks it.")
         return
+    if call.settings.log_level == "info":
+        # A line for each of thousands of requests is for who asks for it.
+        logs.configure(call.settings.model_copy(update={"log_level": "warning"}))
     with temporary_home(keep=keep) as home:
         settings = call.settings.model_copy(
             update={"home": home, "database_url": None, "actor": "operator", "auth": "loopback"}
