@@ -15,7 +15,7 @@ import pytest
 
 from scidex.fleet.agent import Orders
 
-NOWHERE = Orders("http://127.0.0.1:9", None, 1, 3, "t", 0, 0.01, None)
+NOWHERE = Orders("http://127.0.0.1:9", "scidex_nobody", 1, 3, "t", 0, 0.01, None)
 
 
 def until(condition, seconds=30):

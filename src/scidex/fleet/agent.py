@@ -29,7 +29,7 @@ class Orders:
     """What an agent is started with."""
 
     url: str
-    key: str | None
+    key: str
     seed: int
     agents: int
     tag: str
@@ -45,8 +45,7 @@ def live(orders: Orders, stop: threading.Event) -> None:
     world = World(orders.seed, orders.agents, orders.tag)
     who = world.agents[orders.number]
     chance = world.chance(who.name, "deeds")
-    name = None if orders.key else who.name
-    with Client(orders.url, key=orders.key, actor=name, tries=TRIES) as client:
+    with Client(orders.url, key=orders.key, tries=TRIES) as client:
         deeds = Deeds(world, who, client, chance, wait=stop.wait)
         done = 0
         while not stop.is_set() and (orders.deeds is None or done < orders.deeds):

@@ -82,13 +82,12 @@ class Fleet:
         with Client(plan.url, key=plan.key, actor=None if plan.key else "operator", tries=4) as operator:
             world = World(plan.seed, plan.agents, new_tag(operator))
             found(operator, world)
-            for who in world.agents:
-                admit(operator, who)
+            keys = [admit(operator, who) for who in world.agents]
             before = look(operator, world)
             started = time.monotonic()
             try:
-                for number in range(plan.agents):
-                    self._start(self._orders(world, number))
+                for number, key in enumerate(keys):
+                    self._start(self._orders(world, number, key))
                 closed = self._watch(operator, world)
             finally:
                 lost = self._end()
@@ -100,9 +99,9 @@ class Fleet:
             tally |= {"done": dict(self.tally.done), "refused": dict(self.tally.refused)}
             return report_on(operator, world, before, closed=closed, tally=tally, seconds=seconds)
 
-    def _orders(self, world: World, number: int) -> Orders:
+    def _orders(self, world: World, number: int, key: str) -> Orders:
         plan = self._plan
-        return Orders(plan.url, None, plan.seed, plan.agents, world.tag, number, plan.pause_s, plan.deeds)
+        return Orders(plan.url, key, plan.seed, plan.agents, world.tag, number, plan.pause_s, plan.deeds)
 
     def _start(self, orders: Orders) -> None:
         # The key goes through the pipe: a command line can be read by everybody on the machine.

@@ -15,6 +15,8 @@ BUDGET_TOKENS = 100_000
 """LLM tokens that each artifact has to begin with; so many more are shared among all in each cycle."""
 REVIEWED = 3
 """Every so many cycles all budgets are reviewed."""
+KEY_LIFE_S, KEY_PER_MINUTE = 86_400, 6_000
+"""How long an agent's key lives, in seconds, and how often it may ask in a minute."""
 POOL, UNIT = "fleet", "llm_standard"
 
 
@@ -47,10 +49,20 @@ def found(operator: Client, world: World) -> None:
             )
 
 
-def admit(operator: Client, who: Traits) -> None:
-    """Register an agent and endow it."""
+def admit(operator: Client, who: Traits) -> str:
+    """Register an agent, endow it, and issue its key, whose secret this is."""
     operator.post_actor(name=who.name, roles=["reviewer"] if who.reviewer else [], family=who.family)
     operator.post_issue(account=f"actor:{who.name}/wallet/token", amount=ENDOWMENT, reason="endowment")
+    issued = operator.post_key(
+        actor=who.name,
+        preset="agent",
+        scopes=["review"] if who.reviewer else [],
+        label="a simulated agent",
+        seconds=KEY_LIFE_S,
+        per_minute=KEY_PER_MINUTE,
+    )
+    assert issued.secret is not None, "a new key is shown once"
+    return issued.secret
 
 
 def cycle(operator: Client, world: World, number: int) -> None:
