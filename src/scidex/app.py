@@ -1,4 +1,7 @@
-"""The composition root: which surfaces a process runs. Surfaces are strangers to each other; they meet here."""
+"""The composition root: which surfaces a process runs. Surfaces are strangers to each other; they meet here.
+
+Each is imported by the process that runs it: FastAPI, uvicorn and the SDK of MCP take half a second or more.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,24 @@ from typing import TYPE_CHECKING
 from scidex.surfaces import cli
 
 if TYPE_CHECKING:
+    from scidex.access import Principal
     from scidex.economy import Economy
 
 
 def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
-    """Answer HTTP on this economy until the process is told to stop; `on_ready` is told the address."""
-    # FastAPI and uvicorn take half a second to import, which only the process that serves should pay.
-    from scidex.surfaces import http  # noqa: PLC0415
+    """Answer HTTP, with MCP beside it, until the process is told to stop; `on_ready` is told the address."""
+    from scidex.surfaces import http, mcp  # noqa: PLC0415
 
-    http.serve(economy, host=host, port=port, on_ready=on_ready)
+    http.serve(economy, host=host, port=port, on_ready=on_ready, beside={"/mcp": mcp.Endpoint(economy)})
+
+
+def speak(economy: Economy, principal: Principal, shown: tuple[str, ...]) -> None:
+    """Answer MCP on stdin and stdout as this principal until the client leaves."""
+    from scidex.surfaces import mcp  # noqa: PLC0415
+
+    mcp.speak(economy, principal, shown)
 
 
 def main() -> None:
     """The program `scidex`."""
-    cli.main(serve)
+    cli.main(serve, speak)

@@ -47,6 +47,7 @@ SLICES = (
     "scidex.views",
     "scidex.surfaces.http",
     "scidex.surfaces.cli",
+    "scidex.surfaces.mcp",
 )
 
 

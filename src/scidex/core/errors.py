@@ -48,6 +48,11 @@ class Refusal(Exception):
         Exception.__init__(refusal, message)
         return refusal
 
+    @property
+    def family(self) -> str:
+        """Which of the five it is, by its word."""
+        return next((kind.__name__ for kind in type(self).__mro__ if kind.__name__ in FAMILIES), "Refusal")
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), str(self), self.facts), vars(self))
 

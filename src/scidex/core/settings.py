@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scidex.core.errors import Invalid
@@ -39,6 +39,7 @@ class Settings(BaseSettings):
         default=None,
         description="OpenID Connect issuer whose tokens for the audience `scidex` are keys of the actors they name",
     )
+    key: SecretStr | None = Field(default=None, description="the key that `scidex mcp` asks with, as the key's actor")
     host: str = Field(default="127.0.0.1", description="address that HTTP listens on")
     port: int = Field(default=8765, ge=0, le=65535, description="port that HTTP listens on; 0 takes a free one")
     pool_size: int = Field(default=16, ge=1, le=500, description="connections to the database per process")

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from scidex import __version__
 from scidex.surfaces.cli import failures, render
-from scidex.surfaces.cli.start import Serve, Start
+from scidex.surfaces.cli.start import Serve, Speak, Start
 
 
 class Topic(NamedTuple):
@@ -28,6 +28,7 @@ class Topic(NamedTuple):
 
 TOPICS = {
     "up": Topic("system", "Serve the economy over HTTP until Ctrl-C.", single=True),
+    "mcp": Topic("system", "Answer a language model's host on stdin and stdout (MCP), until it leaves.", single=True),
     "worker": Topic("system", "Do the periodic work in a process of its own, until Ctrl-C.", single=True),
     "demo": Topic("scenarios", "Let a small world live in a temporary home, and show what its capital decided.", True),
     "fleet": Topic("fleet", "Simulated agents as real processes over HTTP, in a world with hidden truths."),
@@ -124,15 +125,15 @@ def start(
     context.obj.json, context.obj.actor = json, actor
 
 
-def main(serve: Serve) -> None:
-    """Carry out the command line of this process and end it. `serve` is what `scidex up` runs."""
+def main(serve: Serve, speak: Speak) -> None:
+    """Carry out the command line of this process and end it; `scidex up` runs `serve`, `scidex mcp` runs `speak`."""
     failures.have_streams()
     arguments = sys.argv[1:]
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
     json = "--json" in before
     failures.let_go_when_told()
     with failures.answered(json=json):
-        _carry_out(arguments, Start(serve), json=json)
+        _carry_out(arguments, Start(serve, speak), json=json)
 
 
 def _carry_out(arguments: list[str], begun: Start, *, json: bool) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from scidex.core.errors import FAMILIES, Refusal
+from scidex.core.errors import Refusal
 from scidex.surfaces.cli import render
 
 BUG = 70
@@ -41,7 +41,7 @@ def answered(*, json: bool) -> Iterator[None]:
         yield
         sys.stdout.flush()
     except Refusal as refusal:
-        _fail(refusal.code, _family(refusal), str(refusal), refusal.facts, refusal.exit_code, json=json)
+        _fail(refusal.code, refusal.family, str(refusal), refusal.facts, refusal.exit_code, json=json)
     except KeyboardInterrupt:
         _leave(INTERRUPTED)
     except (BrokenPipeError, render.ReaderLeft):
@@ -81,10 +81,6 @@ def let_go_when_told() -> None:
         # One that is ignored stays so: that is what nohup is for.
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, stop)
-
-
-def _family(refusal: Refusal) -> str:
-    return next(kind.__name__ for kind in type(refusal).__mro__ if kind.__name__ in FAMILIES)
 
 
 def _problem(code: str, family: str, message: str, facts: dict[str, Any]) -> dict[str, Any]:

@@ -44,5 +44,7 @@ def configure(settings: Settings) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         # It says of every tick that it began and that it ended.
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+    # It says of every request that it came.
+    logging.getLogger("mcp").setLevel(logging.WARNING)
     # What the driver and its pool meet comes back as a refusal; their own lines would be the second about one thing.
     logging.getLogger("psycopg").setLevel(logging.ERROR)

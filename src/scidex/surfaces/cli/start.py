@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     # The economy takes half a second to import, which `scidex --help` should not pay.
+    from scidex.access import Principal
     from scidex.economy import Economy
 
 
@@ -17,10 +18,17 @@ class Serve(Protocol):
     def __call__(self, economy: Economy, *, host: str, port: int, on_ready: Callable[[str], None]) -> None: ...
 
 
+class Speak(Protocol):
+    """Answers MCP on stdin and stdout as a principal until the client leaves."""
+
+    def __call__(self, economy: Economy, principal: Principal, shown: tuple[str, ...]) -> None: ...
+
+
 @dataclass
 class Start:
-    """Options that stood before the subcommand, and the server that this process can run."""
+    """Options that stood before the subcommand, and the servers that this process can run."""
 
     serve: Serve
+    speak: Speak
     json: bool = False
     actor: str | None = None

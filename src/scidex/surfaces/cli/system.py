@@ -12,13 +12,14 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from scidex.access import Principal, authenticate
 from scidex.core.embedded import exclusive
-from scidex.economy import Economy, run_worker
+from scidex.economy import Economy, Keeper, run_worker
 from scidex.entities import find_entities
 from scidex.lab import AuditReport
 from scidex.lab import audit as audit_all
 from scidex.surfaces.cli import render
-from scidex.surfaces.cli.calls import Call, answers, looked_at
+from scidex.surfaces.cli.calls import Call, acts, answers, looked_at
 from scidex.surfaces.cli.failures import Stopped
 
 app = typer.Typer()
@@ -55,6 +56,33 @@ def up(
             port=settings.port if port is None else port,
             on_ready=ready,
         )
+
+
+@acts(app, "mcp")
+def mcp(
+    call: Call,
+    tools: Annotated[
+        str,
+        typer.Option("--tools", metavar="TOPICS", help="List only these: market,budget for market_*, budget_*."),
+    ] = "",
+) -> None:
+    """Answer a language model's host on stdin and stdout (MCP), as the actor of SCIDEX_KEY or of --actor."""
+    settings = call.settings
+    shown = tuple(topic for topic in tools.split(",") if topic)
+    with suppress(KeyboardInterrupt, Stopped), Economy.open(settings) as economy:
+        principal = Principal(call.actor)
+        if settings.key is not None:
+            asked = None if call.actor == settings.actor else call.actor
+            authorization = f"Bearer {settings.key.get_secret_value()}"
+            principal = authenticate(economy, authorization=authorization, actor=asked)
+        keeper = Keeper(economy)
+        try:
+            if settings.keeper and settings.database_url is None:
+                # In a home of one's own nobody else may be there to expire and to seal.
+                keeper.start()
+            call.start.speak(economy, principal, shown)
+        finally:
+            keeper.stop()
 
 
 @answers(app, "worker")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from scidex.economy import Economy
 from scidex.surfaces.http import (
@@ -96,14 +98,28 @@ REFUSALS = {
 }
 
 
-def create_app(economy: Economy) -> FastAPI:
-    """The application over an open economy, which the caller closes."""
+class Beside(Protocol):
+    """Another surface's application, which answers at an address of this server while it is running."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Entered before the first request and left after the last."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+def create_app(economy: Economy, beside: Mapping[str, Beside] | None = None) -> FastAPI:
+    """The application over an open economy, which the caller closes; `beside` has other applications by their path."""
+    others = beside or {}
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # A request beyond the connections then waits in this queue, which nobody leaves with a refusal.
         current_default_thread_limiter().total_tokens = economy.settings.pool_size
-        yield
+        async with AsyncExitStack() as running:
+            for other in others.values():
+                await running.enter_async_context(other.running())
+            yield
 
     app = FastAPI(
         title="SciDEX",
@@ -148,6 +164,7 @@ def create_app(economy: Economy) -> FastAPI:
         system,
     ):
         app.include_router(topic.router)
+    app.router.routes += [Route(path, other, include_in_schema=False) for path, other in others.items()]
     app.openapi = _description_of(app)  # type: ignore[method-assign]
     return app
 

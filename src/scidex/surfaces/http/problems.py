@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from scidex.core.errors import FAMILIES, Busy, Forbidden, Invalid, Missing, Refusal, Refused
+from scidex.core.errors import Busy, Forbidden, Invalid, Missing, Refusal, Refused
 from scidex.views import explained, facts_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -107,7 +107,7 @@ def refusal_response(scope: Scope, refusal: Refusal, headers: Mapping[str, str] 
     return _response(
         Problem(
             type=f"/problems/{refusal.code}",
-            title=_family(refusal),
+            title=refusal.family,
             status=refusal.status,
             code=refusal.code,
             detail=str(refusal),
@@ -194,10 +194,6 @@ def _unparsed(found: Mapping[str, Any]) -> Mapping[str, Any]:
 def _response(problem: Problem, headers: Mapping[str, str]) -> Response:
     # Escaped to ASCII, so that text which no encoding holds (half a surrogate pair) still makes an answer.
     return Response(json.dumps(problem.model_dump()), problem.status, headers, MEDIA_TYPE)
-
-
-def _family(refusal: Refusal) -> str:
-    return next((kind.__name__ for kind in type(refusal).__mro__ if kind.__name__ in FAMILIES), "Refusal")
 
 
 def _instance(scope: Scope) -> str:

@@ -6,14 +6,14 @@ import ipaddress
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import uvicorn
 
 from scidex.access import prepare
 from scidex.economy import Economy, Keeper
-from scidex.surfaces.http.app import create_app
+from scidex.surfaces.http.app import Beside, create_app
 from scidex.surfaces.http.problems import AddressNotLoopback, AddressTaken
 
 GRACE_S = 15
@@ -41,15 +41,24 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+def serve(
+    economy: Economy,
+    *,
+    host: str,
+    port: int,
+    on_ready: Callable[[str], None],
+    beside: Mapping[str, Beside] | None = None,
+) -> None:
     """Answer on this address until SIGINT or SIGTERM; `on_ready` is told the URL, which has the port that 0 became.
+
+    `beside` has other applications by their path.
 
     Refuses: AddressNotLoopback, AddressTaken, IssuerInvalid, OidcMissing.
     """
     prepare(economy)
     listening = _listen(host, port, anywhere=economy.settings.auth == "keys")
     with listening:
-        app, keeper = create_app(economy), Keeper(economy)
+        app, keeper = create_app(economy, beside), Keeper(economy)
         app.state.metrics.keeper = keeper
         config = uvicorn.Config(
             app,
