@@ -17,6 +17,12 @@ import pytest
 from scidex.core.embedded import EmbeddedServer
 
 RECIPES = sorted((Path(__file__).parents[2] / "docs/recipes").glob("*.md"))
+TOLD = {
+    "otel": '"amount":1600.0',
+    "litellm": "402 budget_exhausted",
+    "meters": "api_calls 1.0 pubmed GET /entrez/eutils/esearch.fcgi 200",
+}
+"""What some recipes show in the end."""
 BLOCKS = re.compile(r"<!-- (runs|serves) -->\n```sh\n(.*?)```", re.DOTALL)
 
 
@@ -64,6 +70,7 @@ def test_a_recipe_runs_as_written(recipe: Path, place: tuple[Path, dict[str, str
             assert address is not None
             told.append(run(script.replace("localhost:8765", address[0]), folder, environment))
             serving.send_signal(signal.SIGTERM)
+    assert TOLD.get(recipe.stem, "") in "".join(told), told
     if recipe.stem == "bulk":
         by_file, by_http, usage = told
         assert re.search(r"done before\s+2", by_file)
