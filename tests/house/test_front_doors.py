@@ -22,8 +22,8 @@ MORE_FILES = {
         "ballot",
         "scoring",
         "review",
-        "tasks",
         "doors",
+        "labour",
     },
     # lmsr, the curve: numerics alone, public, because prices are compared with it; fills: what an order does to a market
     # and a position, which quotes, orders and rehearsals share. exact and maker: the curve's arithmetic in many digits;

@@ -33,7 +33,6 @@ PURE_FILES = {
     "grants",
     "tiers",
     "intake",
-    "work",
     "draws",
     "evidence",
     "standing",
@@ -45,11 +44,12 @@ PURE_FILES = {
     "outcomes",
     "scoring",
     "components",
-    "tasks",
+    "labour",
     "items",
     "choosing",
 }
-PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")}
+PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")} | {"scidex.exchange.bounties.work"}
+"""By their full names: others are called the same."""
 PURE_NAMES = {("scidex.core.clock", "microseconds")}
 PURE_LIBRARIES = {
     "__future__",

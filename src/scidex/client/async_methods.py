@@ -23,6 +23,8 @@ from scidex.client.operations import (
     senate_3,
     system,
     usage,
+    work,
+    work_2,
 )
 from scidex.client.sending import async_method
 
@@ -127,6 +129,20 @@ class AsyncMethods:
     post_settle = async_method(budgets_2.post_settle)
     post_release = async_method(budgets_2.post_release)
     post_extend = async_method(budgets_2.post_extend)
+
+    post_work_item = async_method(work.post_work_item)
+    get_work_items = async_method(work.get_work_items)
+    get_work_item = async_method(work.get_work_item)
+    post_work_withdraw = async_method(work.post_work_withdraw)
+    post_work_revive = async_method(work.post_work_revive)
+    post_work_claim = async_method(work.post_work_claim)
+    get_work_claims = async_method(work.get_work_claims)
+    get_work_claim = async_method(work.get_work_claim)
+    post_work_heartbeat = async_method(work.post_work_heartbeat)
+    post_work_finish = async_method(work.post_work_finish)
+
+    post_work_fail = async_method(work_2.post_work_fail)
+    post_work_return = async_method(work_2.post_work_return)
 
     post_proposal = async_method(senate.post_proposal)
     get_proposals = async_method(senate.get_proposals)

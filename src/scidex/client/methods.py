@@ -23,6 +23,8 @@ from scidex.client.operations import (
     senate_3,
     system,
     usage,
+    work,
+    work_2,
 )
 from scidex.client.sending import method
 
@@ -127,6 +129,20 @@ class Methods:
     post_settle = method(budgets_2.post_settle)
     post_release = method(budgets_2.post_release)
     post_extend = method(budgets_2.post_extend)
+
+    post_work_item = method(work.post_work_item)
+    get_work_items = method(work.get_work_items)
+    get_work_item = method(work.get_work_item)
+    post_work_withdraw = method(work.post_work_withdraw)
+    post_work_revive = method(work.post_work_revive)
+    post_work_claim = method(work.post_work_claim)
+    get_work_claims = method(work.get_work_claims)
+    get_work_claim = method(work.get_work_claim)
+    post_work_heartbeat = method(work.post_work_heartbeat)
+    post_work_finish = method(work.post_work_finish)
+
+    post_work_fail = method(work_2.post_work_fail)
+    post_work_return = method(work_2.post_work_return)
 
     post_proposal = method(senate.post_proposal)
     get_proposals = method(senate.get_proposals)

@@ -22,7 +22,9 @@ from scidex.core.names import MAX_NAME, check_name
 from scidex.core.seal import seal
 from scidex.core.settings import Settings, load_settings
 from scidex.economy.batcher import Batcher
+from scidex.economy.investigation import Investigation
 from scidex.economy.spend import Spend, Terms
+from scidex.economy.waker import Waker
 from scidex.entities import EntityKey
 from scidex.exchange.bounties import draw_spent_bounties, expire_due_bounties
 from scidex.exchange.liquidity import carry_out_due_changes
@@ -41,7 +43,7 @@ from scidex.senate.budgets import (
 from scidex.senate.proposals import advance_due_proposals
 from scidex.senate.reviews import Reviewed, ReviewEnacted, due_reviews, enact_review, preview_review
 from scidex.senate.scores import compute_due_scores
-from scidex.work import Board, expire_due_claims, open_ready_work, perform_work
+from scidex.work import SECONDS, Board, ClaimWork, expire_due_claims, open_ready_work, perform_work
 
 Outcome = TypeVar("Outcome")
 Watch = Callable[[Sequence[Request], Sequence[Receipt[Any] | Refusal], float], None]
@@ -73,6 +75,7 @@ class Economy:
         self._batcher: Batcher | None = None
         self._starting = Lock()
         self._board = Board()
+        self._waker: Waker | None = None
         self.settings = settings
         self.watch: Watch | None = None
 
@@ -212,6 +215,33 @@ class Economy:
                 )
             return self._batcher
 
+    @property
+    def waker(self) -> Waker:
+        """Where it is heard that there may be new work."""
+        with self._starting:
+            if self._waker is None:
+                self._waker = Waker(self.conninfo, self.settings)
+            return self._waker
+
+    def next_investigation(
+        self,
+        agent: str | None = None,
+        *,
+        kinds: Sequence[str] = (),
+        seconds: int = SECONDS,
+        wait_s: float = 0,
+        key: str | None = None,
+    ) -> Investigation:
+        """The next piece of work for an agent, with its budget reserved, as a context manager; see `Investigation`.
+
+        Waits for work for so many seconds if there is none. Refuses: NoWork, Overloaded, Stopping, and what
+        `claim_work` refuses.
+        """
+        actor = agent or self.settings.actor
+        request = Request(ClaimWork(tuple(kinds), seconds), actor, key)
+        receipt = self.waker.patiently(lambda: self.batcher.perform(request), wait_s)
+        return Investigation(self, receipt.result, actor, seconds)
+
     def spend(self, entity: EntityKey | tuple[str, str], actor: str | None = None, **terms: Unpack[Terms]) -> Spend:
         """A budget for a piece of work as a context manager, `with` or `async with`: all of it reserved, or none.
 
@@ -277,6 +307,8 @@ class Economy:
 
     def close(self) -> None:
         """Answer what waits, then let go of the database; the last user of an embedded one stops it."""
+        if self._waker is not None:
+            self._waker.stop()
         if self._batcher is not None:
             self._batcher.stop()
         self._opened.close()

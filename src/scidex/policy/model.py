@@ -17,16 +17,16 @@ from scidex.policy.attribution import AttributionPolicy
 from scidex.policy.ballot import BallotPolicy
 from scidex.policy.bounty import BountyPolicy
 from scidex.policy.doors import DoorPolicy
+from scidex.policy.labour import LabourPolicy
 from scidex.policy.review import ReviewPolicy
 from scidex.policy.reward import RewardPolicy
 from scidex.policy.scoring import ScorePolicy
-from scidex.policy.tasks import TaskPolicy
 from scidex.policy.trading import MarketPolicy
 
 
 class Policy(
-    TaskPolicy,
     DoorPolicy,
+    LabourPolicy,
     ScorePolicy,
     AttributionPolicy,
     BallotPolicy,

@@ -18,6 +18,8 @@ from scidex.views import (
     scores,
     senate_deeds,
     settlement,
+    tasks,
+    work,
 )
 from scidex.views.asks import (
     Amount,
@@ -309,8 +311,8 @@ __all__ = [
     "placed_receipt", "plan_key", "plan_receipt", "policies", "portfolio_view", "position_view", "prices_of",
     "proposals", "quality_of", "quote_view", "rank_view", "recorded_done", "refused", "reservation_done",
     "reservation_view", "reserved_receipt", "resting_view", "retracted_done", "returns", "reviews", "scores",
-    "senate_deeds", "settled_receipt", "settlement", "signal_view", "spending_receipt", "tokens", "trade_view",
-    "usage_hour_view", "usage_place", "usage_total_view", "usage_view", "verified_done", "without_reading", "work_done",
-    "work_view",
+    "senate_deeds", "settled_receipt", "settlement", "signal_view", "spending_receipt", "tasks", "tokens", "trade_view",
+    "usage_hour_view", "usage_place", "usage_total_view", "usage_view", "verified_done", "without_reading", "work",
+    "work_done", "work_view",
 ]
 # fmt: on

@@ -25,6 +25,7 @@ from scidex.views.dealings import (
 )
 from scidex.views.learning import LearnBody
 from scidex.views.spending import ExtendTerms, ReleaseTerms, ReserveBody, SettleTerms, UsageBody, UsedBody
+from scidex.views.tasks import AddWorkBody, FinishTerms
 from scidex.views.words import explained
 
 Read = TypeVar("Read")
@@ -271,6 +272,22 @@ class RetractLine(RetractBody, Line):
     SCOPES = ("work", "review")
 
 
+class AddWorkLine(AddWorkBody, Line):
+    """Put a piece of work on an artifact into the queue."""
+
+    model_config = example(do="work_add", **_HYPOTHESIS, kind="literature-sweep", llm_tokens=2000, tier="standard")
+
+    do: Literal["work_add"]
+
+
+class FinishWorkLine(FinishTerms, Line):
+    """End a claim to work with its result."""
+
+    model_config = example(do="work_finish", claim="c17", used=[{"unit": "llm_standard", "amount": 1600}])
+
+    do: Literal["work_finish"]
+
+
 LINES: TypeAdapter[Any] = TypeAdapter(
     Annotated[
         TransferLine
@@ -295,7 +312,9 @@ LINES: TypeAdapter[Any] = TypeAdapter(
         | RecordLine
         | VerifyLine
         | RetractLine
-        | LearnLine,
+        | LearnLine
+        | AddWorkLine
+        | FinishWorkLine,
         Field(discriminator="do"),
     ]
 )

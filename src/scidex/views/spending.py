@@ -39,32 +39,18 @@ Metered = Annotated[Text, Field(json_schema_extra={"enum": list(RESOURCE_OF)})]
 _TOKENS = tuple(unit for unit, (_, tier) in RESOURCE_OF.items() if tier is not None)
 
 
-def _tokens(given: str | int | float | None, field: str) -> int | None:
+def tokens_of(given: str | int | float | None, field: str) -> int | None:
+    """LLM tokens, or none where none are given. Refuses what `parse_amount` does."""
     return None if given is None else parse_amount(given, LLM_STANDARD, field=field, zero=True)
 
 
-def _usd(given: str | int | float | None) -> int | None:
+def usd_of(given: str | int | float | None) -> int | None:
+    """Dollars in parts, or none where none are given. Refuses what `parse_amount` does."""
     return None if given is None else parse_amount(given, USD, field="usd", zero=True)
 
 
-class ReserveBody(Ask):
-    """What a piece of work may use of an artifact's budget: all of it is set aside, or nothing.
-
-    A call to an LLM needs a model, or how many tokens of which tier. Of a model nothing else is needed: what such calls
-    have needed so far is reserved, and the answer says which `max_output_tokens` to send with the call.
-    """
-
-    model_config = example(
-        artifact_id="tau-spreads-trans-synaptically",
-        artifact_type="hypothesis",
-        model="gpt-4o",
-        input_tokens=1200,
-        max_output_tokens=800,
-        api_calls=2,
-        provider="pubmed",
-        usd=0.05,
-        work="literature sweep",
-    )
+class NeedsBody(Ask):
+    """What a piece of work on an artifact may take of its budget."""
 
     artifact_id: Text
     artifact_type: Text | None = Field(default=None, description="looked up if left out, which takes a moment longer")
@@ -83,8 +69,6 @@ class ReserveBody(Ask):
     usd: Amount | None = Field(
         default=None, description="the most that the work can cost; worked out from the price book if left out"
     )
-    work: Text | None = Field(default=None, description="which piece of work it is for")
-    seconds: Seconds = Field(default=SECONDS, description="how long it may take, before it is extended or expires")
 
     @model_validator(mode="after")
     def _tokens_of_a_tier(self) -> Self:
@@ -97,8 +81,8 @@ class ReserveBody(Ask):
             raise ValueError("tier is of llm_tokens; give both, or neither")
         return self
 
-    def command(self, tx: Tx, known: Known) -> Reserve:
-        """Refuses: UnknownEntity, EntityAmbiguous, UnknownTier, UnknownModel and what `parse_amount` refuses."""
+    def amounts(self, tx: Tx) -> dict[str, int]:
+        """In parts by unit. Refuses: UnknownTier, UnknownModel and what `parse_amount` refuses."""
         amounts = {
             unit: parse_amount(given, UNITS[unit], field=unit)
             for unit in RESOURCE_OF
@@ -107,17 +91,44 @@ class ReserveBody(Ask):
         if self.llm_tokens is not None:
             tier = self.tier if self.tier is not None else tier_of(self.model or "", current(tx)[0])
             amounts[unit_of_tier(tier)] = parse_amount(self.llm_tokens, LLM_STANDARD, field="llm_tokens")
+        return amounts
+
+
+class ReserveBody(NeedsBody):
+    """What a piece of work may use of an artifact's budget: all of it is set aside, or nothing.
+
+    A call to an LLM needs a model, or how many tokens of which tier. Of a model nothing else is needed: what such calls
+    have needed so far is reserved, and the answer says which `max_output_tokens` to send with the call.
+    """
+
+    model_config = example(
+        artifact_id="tau-spreads-trans-synaptically",
+        artifact_type="hypothesis",
+        model="gpt-4o",
+        input_tokens=1200,
+        max_output_tokens=800,
+        api_calls=2,
+        provider="pubmed",
+        usd=0.05,
+        work="literature sweep",
+    )
+
+    work: Text | None = Field(default=None, description="which piece of work it is for")
+    seconds: Seconds = Field(default=SECONDS, description="how long it may take, before it is extended or expires")
+
+    def command(self, tx: Tx, known: Known) -> Reserve:
+        """Refuses: UnknownEntity, EntityAmbiguous, UnknownTier, UnknownModel and what `parse_amount` refuses."""
         return to_reserve(
             tx,
             entity=artifact_of(tx, self.artifact_id, self.artifact_type),
-            amounts=amounts,
+            amounts=self.amounts(tx),
             seconds=self.seconds,
-            usd=_usd(self.usd),
+            usd=usd_of(self.usd),
             model=self.model,
             provider=self.provider,
             work=self.work,
-            input_tokens=_tokens(self.input_tokens, "input_tokens"),
-            max_output_tokens=_tokens(self.max_output_tokens, "max_output_tokens"),
+            input_tokens=tokens_of(self.input_tokens, "input_tokens"),
+            max_output_tokens=tokens_of(self.max_output_tokens, "max_output_tokens"),
         )
 
     def done(self, receipt: Receipt[Any], tx: Tx, known: Known) -> ReservedReceipt:
@@ -163,8 +174,8 @@ class UsedBody(Body):
             unit = unit_of_tier(tier_of(self.model, current(tx)[0]))
         if unit not in RESOURCE_OF:
             raise UnknownResource(unit=unit, known=", ".join(RESOURCE_OF))
-        given = _tokens(self.input_tokens, "input_tokens")
-        returned = _tokens(self.output_tokens, "output_tokens")
+        given = tokens_of(self.input_tokens, "input_tokens")
+        returned = tokens_of(self.output_tokens, "output_tokens")
         amount = (given or 0) + (returned or 0)
         return UsageEvent(
             unit=unit,
@@ -175,9 +186,9 @@ class UsedBody(Body):
             provider=self.provider,
             input_tokens=given,
             output_tokens=returned,
-            cached_tokens=_tokens(self.cached_tokens, "cached_tokens"),
-            cache_write_tokens=_tokens(self.cache_write_tokens, "cache_write_tokens"),
-            usd=_usd(self.usd),
+            cached_tokens=tokens_of(self.cached_tokens, "cached_tokens"),
+            cache_write_tokens=tokens_of(self.cache_write_tokens, "cache_write_tokens"),
+            usd=usd_of(self.usd),
             work=self.work,
             context=self.context,
             source=self.source,

@@ -44,6 +44,7 @@ TOPICS = {
     "earnings": Topic("earnings", "What verified output was rewarded with: record, verify, retract."),
     "knowledge": Topic("knowledge", "What was learned: edges that count once, confirmed, merged, retracted, judged."),
     "roi": Topic("knowledge", "What spending brought: edges per token, raw and as far as it can be believed."),
+    "work": Topic("work", "The queue that agents pull from: add, claim with its budget, finish."),
     "budgets": Topic("budgets", "What capital claims, and how a pool is shared."),
     "reviews": Topic("reviews", "Every budget of a pool against scores, capital and returns: preview, enact, why."),
     "limits": Topic("reservations", "Caps that all must hold: of the fleet, an actor, a provider, an artifact."),

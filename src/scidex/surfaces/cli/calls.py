@@ -23,13 +23,15 @@ from pydantic import ValidationError
 from scidex import views
 from scidex.actors import ReservedName
 from scidex.core.db import Tx
-from scidex.core.journal import Request, perform_one
+from scidex.core.errors import Refusal
+from scidex.core.journal import Request
 from scidex.core.names import check_name
 from scidex.core.settings import Settings, load_settings
 from scidex.economy import Economy
 from scidex.policy import HOUSE
 from scidex.surfaces.cli import logs, render
 from scidex.surfaces.cli.start import Start
+from scidex.work import perform_work
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Actor = Annotated[
@@ -107,7 +109,10 @@ def asked(tx: Tx, sort: type[views.Ask], key: str | None, answer: type[Done], **
     except ValidationError as error:
         raise typer.BadParameter(f"{views.explained(error.errors(include_url=False))}.") from None
     known = views.Known()
-    done = ask.done(perform_one(tx, Request(ask.command(tx, known), tx.actor, key)), tx, known)
+    (found,) = perform_work(tx, [Request(ask.command(tx, known), tx.actor, key)])
+    if isinstance(found, Refusal):
+        raise found
+    done = ask.done(found, tx, known)
     assert isinstance(done, answer)
     return done
 

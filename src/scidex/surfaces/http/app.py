@@ -37,6 +37,7 @@ from scidex.surfaces.http import (
     system,
     telemetry,
     usage,
+    work,
 )
 from scidex.surfaces.http.edge import Edge
 from scidex.surfaces.http.metrics import Metrics
@@ -78,6 +79,7 @@ TAGS = [
         "description": "scores, what is asked of pools and of the policy, how reviewers decide, and reviews of budgets",
     },
     {"name": "insight", "description": "from capital to knowledge, what pools have left, what needs a decision"},
+    {"name": "work", "description": "the queue that agents pull from: items, claims with their budget, results"},
     {"name": "usage", "description": "what was used, its sums by the hour, what models cost"},
     {"name": "ledger", "description": "accounts, transfers, holds, issue and retirement"},
     {"name": "proofs", "description": "sealed blocks, transfer events, and proofs that anybody can check alone"},
@@ -149,6 +151,7 @@ def create_app(economy: Economy, beside: Mapping[str, Beside] | None = None) -> 
         knowledge,
         budgets,
         reservations,
+        work,
         proposals,
         reviews,
         scores,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pydantic import BaseModel, Field
 
 
-class TaskPolicy(BaseModel):
+class LabourPolicy(BaseModel):
     """Which work is next, how long an agent may hold it, and what its result teaches."""
 
     work_learning_weight: Decimal = Field(
