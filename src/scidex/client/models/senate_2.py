@@ -348,14 +348,6 @@ class Policy(Answer):
     roadmap_goals: dict[str, str] = {"mission": "1"}
     # seconds after which a score is computed anew
     score_refresh_s: int = 86400
-    # seconds that a key lives where nobody says how long
-    key_life_s: int = 7776000
-    # longest life of a key, in seconds
-    key_life_longest_s: int = 31536000
-    # longest validity of the secret before, once a key is rotated, in seconds
-    key_overlap_longest_s: int = 604800
-    # requests per minute of a key, per process, and the most that anybody but an operator may give one
-    key_requests_per_minute: int = 6000
     # weight of what an entity's work has been worth (UCB) in a score
     work_learning_weight: str = "0.7"
     # weight of the rank of an entity's granted budget in a score
@@ -380,3 +372,11 @@ class Policy(Answer):
     work_payload_max: int = 16000
     # most items that an item may wait for
     work_after_max: int = 50
+    # seconds that a key lives where nobody says how long
+    key_life_s: int = 7776000
+    # longest life of a key, in seconds
+    key_life_longest_s: int = 31536000
+    # longest validity of the secret before, once a key is rotated, in seconds
+    key_overlap_longest_s: int = 604800
+    # requests per minute of a key, per process, and the most that anybody but an operator may give one
+    key_requests_per_minute: int = 6000
