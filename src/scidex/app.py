@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
-    """Answer HTTP, with MCP beside it, until the process is told to stop; `on_ready` is told the address."""
-    from scidex.surfaces import http, mcp  # noqa: PLC0415
+    """Answer HTTP, with MCP and the dashboard beside it, until the process is told to stop; `on_ready` is told the address."""
+    # FastAPI and NiceGUI take a second to import, which only the process that serves should pay.
+    from scidex.surfaces import dashboard, http, mcp  # noqa: PLC0415
 
-    http.serve(economy, host=host, port=port, on_ready=on_ready, beside={"/mcp": mcp.Endpoint(economy)})
+    beside = {"/mcp": mcp.Endpoint(economy)}
+    http.serve(economy, host=host, port=port, on_ready=on_ready, beside=beside, pages=dashboard.mount)
 
 
 def speak(economy: Economy, principal: Principal, shown: tuple[str, ...]) -> None:

@@ -48,6 +48,7 @@ SLICES = (
     "scidex.surfaces.http",
     "scidex.surfaces.cli",
     "scidex.surfaces.mcp",
+    "scidex.surfaces.dashboard",
 )
 
 

@@ -2,6 +2,7 @@
 
 from scidex.insight.actions import attention, pipeline, pools
 from scidex.insight.model import (
+    CAPITAL,
     Concern,
     PeriodInvalid,
     Pipeline,
@@ -13,6 +14,7 @@ from scidex.insight.model import (
 )
 
 __all__ = [
+    "CAPITAL",
     "Concern",
     "PeriodInvalid",
     "Pipeline",

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from scidex.core.units import UNITS, USD, to_number
-from scidex.insight import Concern, Pipeline, PipelineArtifact, PoolLine, Pools
+from scidex.insight import CAPITAL, Concern, Pipeline, PipelineArtifact, PoolLine, Pools
 from scidex.views.base import View, tokens
 from scidex.views.knowledge import edges
 from scidex.views.reservations import LimitView, limit_view
@@ -40,6 +40,9 @@ class PipelineView(View):
     until: datetime
     artifacts: list[PipelineArtifactView]
     links: list[PipelineLinkView]
+    capital: dict[str, float] = Field(description="tokens that came from each source")
+    spent_tokens: float = Field(description="what was spent, in tokens by the rates")
+    spent_without_edges: float = Field(description="so much of it on artifacts that gained no edges in the period")
     kg_edges_gained: float
     without_rate: list[str] = Field(description="units that flowed and have no rate, so are in no link")
     usd: float = Field(description="what calls cost as far as prices are known, beside the links")
@@ -97,6 +100,9 @@ def pipeline_view(found: Pipeline, now: datetime) -> PipelineView:
         until=found.until,
         artifacts=[_artifact(each) for each in found.artifacts],
         links=[PipelineLinkView(source=a, target=b, tokens=tokens(parts)) for a, b, parts in found.links],
+        capital={flow: _sum(found, source=flow) for flow in CAPITAL},
+        spent_tokens=_sum(found, target="edges") + _sum(found, target="no_edges"),
+        spent_without_edges=_sum(found, target="no_edges"),
         kg_edges_gained=edges(found.edges),
         without_rate=list(found.without_rate),
         usd=to_number(found.usd, USD),
@@ -105,6 +111,10 @@ def pipeline_view(found: Pipeline, now: datetime) -> PipelineView:
         as_of=now,
         source="trades, bounties, subsidies, grants, sums of usage by the hour, and edges of the period",
     )
+
+
+def _sum(found: Pipeline, *, source: str | None = None, target: str | None = None) -> float:
+    return tokens(sum(each.tokens for each in found.links if each.source == source or each.target == target))
 
 
 def _artifact(found: PipelineArtifact) -> PipelineArtifactView:

@@ -58,7 +58,7 @@ class Edge:
                 marked = MutableHeaders(scope=message)
                 marked["X-Request-Id"] = request_id
                 # A balance that some cache remembers is a wrong balance.
-                marked["Cache-Control"] = "no-store"
+                marked.setdefault("Cache-Control", "no-store")
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id, **_trace(headers))

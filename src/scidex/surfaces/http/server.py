@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from scidex.access import prepare
 from scidex.economy import Economy, Keeper
@@ -48,10 +49,11 @@ def serve(
     port: int,
     on_ready: Callable[[str], None],
     beside: Mapping[str, Beside] | None = None,
+    pages: Callable[[FastAPI, Economy], None] | None = None,
 ) -> None:
     """Answer on this address until SIGINT or SIGTERM; `on_ready` is told the URL, which has the port that 0 became.
 
-    `beside` has other applications by their path.
+    `beside` has other applications by their path; `pages` adds to the application what people look at.
 
     Refuses: AddressNotLoopback, AddressTaken, IssuerInvalid, OidcMissing.
     """
@@ -60,6 +62,8 @@ def serve(
     with listening:
         app, keeper = create_app(economy, beside), Keeper(economy)
         app.state.metrics.keeper = keeper
+        if pages is not None:
+            pages(app, economy)
         config = uvicorn.Config(
             app,
             log_config=None,
