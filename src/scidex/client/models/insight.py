@@ -39,6 +39,12 @@ class PipelineView(Answer):
     until: datetime
     artifacts: list[PipelineArtifactView]
     links: list[PipelineLinkView]
+    # tokens that came from each source
+    capital: dict[str, float]
+    # what was spent, in tokens by the rates
+    spent_tokens: float
+    # so much of it on artifacts that gained no edges in the period
+    spent_without_edges: float
     kg_edges_gained: float
     # units that flowed and have no rate, so are in no link
     without_rate: list[str]

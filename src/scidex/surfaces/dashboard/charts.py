@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scidex.surfaces.dashboard.markup import brief
-from scidex.views.insight import PipelineView
+from scidex.views import insight
 
 _COLUMN_OF = {"bids": 0, "bounties": 0, "subsidy": 0, "grants": 0, "edges": 3, "no_edges": 3}
 _COLOURS = {
@@ -21,7 +21,7 @@ _LABELS = {"edges": "brought edges", "no_edges": "no edges yet"}
 _LONGEST = 22
 
 
-def sankey(found: PipelineView) -> dict[str, Any]:
+def sankey(found: insight.PipelineView) -> dict[str, Any]:
     """Capital, artifacts, units, outcomes, from left to right; widths are tokens."""
     names = dict.fromkeys(name for link in found.links for name in (link.source, link.target))
     titles = {_node(each.artifact_type, each.artifact_id): each.title or each.artifact_id for each in found.artifacts}

@@ -17,33 +17,24 @@ from scidex.surfaces.dashboard.charts import sankey
 from scidex.surfaces.dashboard.frame import draw_sign_in, frame, visitor_of
 from scidex.surfaces.dashboard.markup import Html, amount, artifact_link, brief, join, moment, source, table, tag
 from scidex.surfaces.dashboard.reading import PAUSE_S, Seen, reading
-from scidex.views.insight import (
-    AttentionView,
-    ConcernView,
-    PipelineView,
-    PoolsView,
-    attention_view,
-    pipeline_view,
-    pools_view,
-)
-from scidex.views.reservations import LimitView
+from scidex.views import LimitView, insight
 
 PERIODS = {1: "1 day", 7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
 _TOP = 12
 
 
-def _flow(days: int, tx: Tx) -> PipelineView:
+def _flow(days: int, tx: Tx) -> insight.PipelineView:
     # Until the end of this second: what was committed by now has happened before it.
     until = tx.now + timedelta(seconds=1)
-    return pipeline_view(pipeline(tx, since=until - timedelta(days=days), until=until, top=_TOP), tx.now)
+    return insight.pipeline_view(pipeline(tx, since=until - timedelta(days=days), until=until, top=_TOP), tx.now)
 
 
-def _pools(tx: Tx) -> PoolsView:
-    return pools_view(pools(tx), tx.now)
+def _pools(tx: Tx) -> insight.PoolsView:
+    return insight.pools_view(pools(tx), tx.now)
 
 
-def _attention(tx: Tx) -> AttentionView:
-    return attention_view(attention(tx), tx.now)
+def _attention(tx: Tx) -> insight.AttentionView:
+    return insight.attention_view(attention(tx), tx.now)
 
 
 def add_pages() -> None:
@@ -113,7 +104,7 @@ class _Page:
             self._shown[name] = seen
             show(seen)
 
-    def _show_flow(self, seen: Seen[PipelineView]) -> None:
+    def _show_flow(self, seen: Seen[insight.PipelineView]) -> None:
         found = seen.found
         if found is None:
             self._figures.content = str(source("nothing could be read", None, seen.problem))
@@ -128,14 +119,14 @@ class _Page:
         self._chart.update()
         self._under.content = _under(found, seen)
 
-    def _show_pools(self, seen: Seen[PoolsView]) -> None:
+    def _show_pools(self, seen: Seen[insight.PoolsView]) -> None:
         if seen.found is None:
             self._pools.content = str(source("nothing could be read", None, seen.problem))
             return
         self._caps.content = _caps(seen.found, seen)
         self._pools.content = _pools_table(seen.found, seen)
 
-    def _show_attention(self, seen: Seen[AttentionView]) -> None:
+    def _show_attention(self, seen: Seen[insight.AttentionView]) -> None:
         concerns = seen.found.concerns if seen.found else []
         said = (
             tag("ul", join(map(_concern, concerns)), class_="concerns")
@@ -167,7 +158,7 @@ def _title(days: int) -> Html:
     return tag("div", tag("h1", "Pipeline"), choices, class_="top")
 
 
-def _figures(found: PipelineView, seen: Seen[PipelineView]) -> Html:
+def _figures(found: insight.PipelineView, seen: Seen[insight.PipelineView]) -> Html:
     parts: Iterable[tuple[str, object]] = (
         *((f"{name} in", amount(tokens, "tokens")) for name, tokens in found.capital.items()),
         ("spent", amount(found.spent_tokens, "tokens' worth")),
@@ -182,7 +173,7 @@ def _figures(found: PipelineView, seen: Seen[PipelineView]) -> Html:
     return join((tag("dl", drawn, class_="figures"), source(said, seen.at, seen.problem)))
 
 
-def _in_words(found: PipelineView) -> str:
+def _in_words(found: insight.PipelineView) -> str:
     capital = ", ".join(f"{name} {brief(tokens)}" for name, tokens in found.capital.items())
     return (
         f"Flow of tokens: in came {capital}; {brief(found.spent_tokens)} were spent,"
@@ -191,7 +182,7 @@ def _in_words(found: PipelineView) -> str:
     )
 
 
-def _under(found: PipelineView, seen: Seen[PipelineView]) -> Html:
+def _under(found: insight.PipelineView, seen: Seen[insight.PipelineView]) -> Html:
     head = ("artifact", *found.capital, "spent", "spent, tokens' worth", "edges gained")
     rows = [
         (
@@ -215,7 +206,7 @@ def _under(found: PipelineView, seen: Seen[PipelineView]) -> Html:
     )
 
 
-def _caps(found: PoolsView, seen: Seen[PoolsView]) -> Html:
+def _caps(found: insight.PoolsView, seen: Seen[insight.PoolsView]) -> Html:
     return join(
         (
             tag("h2", "Against the caps of the fleet"),
@@ -245,7 +236,7 @@ def _cap(limit: LimitView) -> Html:
     return join((said, tag("div", join(parts), class_="bar", aria_hidden="true")))
 
 
-def _pools_table(found: PoolsView, seen: Seen[PoolsView]) -> Html:
+def _pools_table(found: insight.PoolsView, seen: Seen[insight.PoolsView]) -> Html:
     rows = [
         (
             line.pool or "none on record",
@@ -268,7 +259,7 @@ def _pools_table(found: PoolsView, seen: Seen[PoolsView]) -> Html:
     return join((tag("h2", "Pools"), drawn, source(found.source, seen.at, seen.problem)))
 
 
-def _concern(each: ConcernView) -> Html:
+def _concern(each: insight.ConcernView) -> Html:
     where = (
         join((" · ", artifact_link(each.artifact_type, each.artifact_id)))
         if each.artifact_type and each.artifact_id
