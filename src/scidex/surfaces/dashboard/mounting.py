@@ -28,12 +28,15 @@ FAVICON = (
 )
 
 
+def _is_page(path: str) -> bool:
+    return path in _EXACT or any(path == below or path.startswith(below + "/") for below in _BELOW)
+
+
 class _Pages(Mount):
     """Takes what is a page, and leaves every other path to the API, unknown ones too."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        path = scope.get("path", "")
-        if path in _EXACT or any(path == below or path.startswith(below + "/") for below in _BELOW):
+        if _is_page(scope.get("path", "")):
             match, found = super().matches(scope)
             return match, {**found, "route": _COUNTED_AS}
         return Match.NONE, {}
@@ -61,6 +64,7 @@ def mount(app: FastAPI, economy: Economy) -> None:
     ours = nicegui.app
     app.router.routes[:] = [route for route in app.router.routes if getattr(route, "app", None) is not ours]
     app.router.routes.append(_Pages("", app=ours))
+    app.state.own_doors.append(_is_page)
     ui.add_head_html(THEME, shared=True)
     pipeline.add_pages()
     # After the pages: one of them has the same path, and takes the place of whatever had it before.
