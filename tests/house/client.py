@@ -402,11 +402,27 @@ def methods_module(api: Api, kind: str, doc: str) -> str:
     return HEAD.format(what=doc) + "\n".join(lines) + "\n"
 
 
+def names_module(what: str, names: dict[str, list[str]]) -> str:
+    """One place to import what is spread over modules: names by module."""
+    lines = [f"from {module} import {', '.join(found)}" for module, found in names.items() if found]
+    offered = sorted(name for found in names.values() for name in found)
+    return HEAD.format(what=what) + "\n".join(lines) + f"\n\n__all__ = {offered}\n"
+
+
 def generated(found: Schema | None = None) -> dict[str, str]:
     """Every generated module of the client by its path below `scidex/client`, formatted as the house formats."""
     api = read_api(description() if found is None else found)
     files = {f"models/{module}.py": models_module(api, module) for module in api.modules}
     files |= {f"operations/{module}.py": operations_module(api, module) for module in api.given}
+    answers = {
+        f"scidex.client.models.{module}": [api.names[each] for each in api.modules[module]] for module in api.modules
+    }
+    files["models/__init__.py"] = names_module("What the server answers", answers)
+    given = {
+        f"scidex.client.operations.{module}": [_given_name(api, each) for each in api.given[module]]
+        for module in api.given
+    }
+    files["given.py"] = names_module("What is given within requests, as mappings", given)
     files["methods.py"] = methods_module(api, "sync", "The methods of `Client`")
     files["async_methods.py"] = methods_module(api, "async", "The methods of `AsyncClient`")
     return dict(zip(files, _formatted(list(files.values())), strict=True))
@@ -424,7 +440,7 @@ def _formatted(texts: list[str]) -> list[str]:
         config = ["--config", str(ROOT / "pyproject.toml")]
         # Outside the tree ruff cannot see that `scidex` is ours.
         ours = ["--config", 'lint.isort.known-first-party=["scidex"]']
-        for task in (["check", "--fix", "--select", "I,F401", *ours], ["format"]):
+        for task in (["check", "--fix", "--select", "I,F401,RUF022", *ours], ["format"]):
             subprocess.run([ruff, *task, *config, "--quiet", folder], check=True)
         return [path.read_text(encoding="utf-8") for path in paths]
 
