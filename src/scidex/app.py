@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
-    """Answer HTTP, with MCP and the dashboard beside it, until the process is told to stop; `on_ready` is told the address."""
+    """Answer HTTP, with MCP and the dashboard beside it, until told to stop; `on_ready` is told the address."""
     # FastAPI and NiceGUI take a second to import, which only the process that serves should pay.
     from scidex.surfaces import dashboard, http, mcp  # noqa: PLC0415
 

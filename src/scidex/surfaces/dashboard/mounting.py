@@ -64,7 +64,7 @@ def mount(app: FastAPI, economy: Economy) -> None:
     ours = nicegui.app
     app.router.routes[:] = [route for route in app.router.routes if getattr(route, "app", None) is not ours]
     app.router.routes.append(_Pages("", app=ours))
-    app.state.own_doors.append(_is_page)
+    app.state.is_page = _is_page
     ui.add_head_html(THEME, shared=True)
     pipeline.add_pages()
     # After the pages: one of them has the same path, and takes the place of whatever had it before.

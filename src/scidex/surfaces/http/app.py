@@ -139,8 +139,6 @@ def create_app(economy: Economy, beside: Mapping[str, Beside] | None = None) -> 
     app.state.economy, app.state.known = economy, Known()
     app.state.metrics, app.state.events = Metrics(economy), Hub(economy)
     app.state.metrics.streams = lambda: len(app.state.events.streams)
-    # Which paths belong to what else answers here and finds out by itself who asks.
-    app.state.own_doors = []
     add_handlers(app)
     app.add_middleware(Edge)
     for topic in (

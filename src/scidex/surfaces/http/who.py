@@ -17,7 +17,7 @@ PRINCIPAL = "scidex.principal"
 
 async def identify(scope: Scope, headers: Headers) -> Principal | None:
     """Who asks; nobody where nobody needs to be known. Refuses: RequestInvalid and what `authenticate` refuses."""
-    if scope["path"] in OPEN_PATHS or any(takes(scope["path"]) for takes in scope["app"].state.own_doors):
+    if scope["path"] in OPEN_PATHS or _is_own_door(scope):
         return None
     keys, names = headers.getlist("authorization"), headers.getlist("x-scidex-actor")
     if len(keys) > 1:
@@ -29,6 +29,12 @@ async def identify(scope: Scope, headers: Headers) -> Principal | None:
     if not keys:
         return authenticate(economy, authorization=None, actor=actor)
     return await run_in_threadpool(authenticate, economy, authorization=keys[0], actor=actor)
+
+
+def _is_own_door(scope: Scope) -> bool:
+    """Whether the path belongs to pages, which find out by themselves who looks."""
+    is_page = getattr(scope["app"].state, "is_page", None)
+    return is_page is not None and is_page(scope["path"])
 
 
 def note_asker(principal: Principal) -> None:
