@@ -414,10 +414,6 @@ def generated(found: Schema | None = None) -> dict[str, str]:
     api = read_api(description() if found is None else found)
     files = {f"models/{module}.py": models_module(api, module) for module in api.modules}
     files |= {f"operations/{module}.py": operations_module(api, module) for module in api.given}
-    answers = {
-        f"scidex.client.models.{module}": [api.names[each] for each in api.modules[module]] for module in api.modules
-    }
-    files["models/__init__.py"] = names_module("What the server answers", answers)
     given = {
         f"scidex.client.operations.{module}": [_given_name(api, each) for each in api.given[module]]
         for module in api.given

@@ -48,7 +48,9 @@ PURE_FILES = {
     "items",
     "choosing",
 }
-PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")} | {"scidex.exchange.bounties.work"}
+PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")} | {
+    "scidex.exchange.bounties.work"
+}
 """By their full names: others are called the same."""
 PURE_NAMES = {("scidex.core.clock", "microseconds")}
 PURE_LIBRARIES = {

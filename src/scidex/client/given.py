@@ -17,6 +17,7 @@ from scidex.client.operations.senate import (
     MarketMoveGiven,
     PaperGiven,
 )
+from scidex.client.operations.work import NewOutputGiven
 
 __all__ = [
     "BenchmarkGiven",
@@ -31,6 +32,7 @@ __all__ = [
     "KnowledgeYieldGiven",
     "LegGiven",
     "MarketMoveGiven",
+    "NewOutputGiven",
     "PanelGiven",
     "PaperGiven",
     "ReplicationGiven",
