@@ -10,19 +10,17 @@ from scidex.core.db import Tx
 from scidex.core.errors import Missing, Refusal, Refused
 from scidex.core.journal import KeyReused, Receipt, Request, perform, perform_one
 from scidex.entities import EntityKey
-from scidex.exchange.resource_allocator import BudgetExhausted
-from scidex.metering import UsageEvent
+from scidex.metering import UnknownModel, UsageEvent
 from scidex.senate.budgets import (
     DailyCapReached,
     LimitReached,
-    NoBudget,
     ProviderRateReached,
     SetBudget,
     TierDiffers,
     to_reserve,
     to_settle,
 )
-from scidex.work.board import Board, asks_for_work
+from scidex.work.board import CAPPED_S, Board, asks_for_work
 from scidex.work.model import (
     ATTEMPTS,
     AddWork,
@@ -41,7 +39,7 @@ from scidex.work.model import (
     ReviveWork,
     WithdrawWork,
 )
-from scidex.work.refusals import NoWork
+from scidex.work.refusals import ItemTaken, NoWork
 from scidex.work.store import after_of, due_claims, find_item, ready_items, reservation_of, waiting_for, wake
 
 SECONDS = 600
@@ -119,6 +117,10 @@ def perform_work(tx: Tx, requests: Sequence[Request], board: Board | None = None
         answers = perform(tx, requests)
     else:
         answers = _claiming(tx, requests, board or Board())
+    if board is not None:
+        for request, answer in zip(requests, answers, strict=True):
+            if isinstance(request.command, ReturnWork) and isinstance(answer, Receipt):
+                board.note_return(request.actor, answer.result.item)
     if any(map(_opens, requests, answers)):
         wake(tx)
     return answers
@@ -137,26 +139,34 @@ def _claiming(tx: Tx, requests: Sequence[Request], board: Board) -> list[Receipt
         chosen = board.assign(tx, [requests[place] for place in again])
         for place, request, answer in zip(again, chosen, perform(tx, chosen), strict=True):
             asked[place] = request
-            # That a cap is reached says more than that there is nothing else.
-            if not isinstance(answer, NoWork):
+            # That a cap is reached says more than that there is nothing else; that somebody else was faster, less.
+            if not isinstance(answer, NoWork) or isinstance(answers[place], ItemTaken):
                 answers[place] = answer
         places = [place for place, request in zip(again, chosen, strict=True) if not asks_for_work(request)]
     return answers
 
 
 def _set_aside(tx: Tx, board: Board, request: Request, answer: Receipt[Any] | Refusal) -> None:
-    """Remember what the actor was refused: all of the entity, where its budget or a cap is short, or this item."""
+    """Remember what the actor was refused: all of the entity, where a cap is reached, or this item."""
     assert isinstance(request.command, ClaimWork)
     if request.command.choice is None:
         return
     item = request.command.choice.item
-    short = isinstance(answer, BudgetExhausted | NoBudget | DailyCapReached | LimitReached | ProviderRateReached)
-    board.set_aside(request.actor, find_item(tx, item).entity if short else item)
+    # What is refused for a cap will be refused for the entity's other items as well, and as a rule for longer; what its
+    # budget is short of (dollars, a price) may be of this item alone.
+    if isinstance(answer, DailyCapReached | LimitReached):
+        board.set_aside(request.actor, find_item(tx, item).entity, seconds=CAPPED_S)
+    elif isinstance(answer, ProviderRateReached):
+        board.set_aside(request.actor, find_item(tx, item).entity)
+    else:
+        board.set_aside(request.actor, item)
 
 
 def _not_this_one(answer: Receipt[Any] | Refusal) -> bool:
     """Whether the refusal is of the item, or of what its entity or its asker may have of it, and not of the asking."""
-    return isinstance(answer, Refused | Missing | TierDiffers) and not isinstance(answer, NoWork | KeyReused)
+    return isinstance(answer, Refused | Missing | TierDiffers | UnknownModel) and not isinstance(
+        answer, NoWork | KeyReused
+    )
 
 
 def _opens(request: Request, answer: Receipt[Any] | Refusal) -> bool:
@@ -270,7 +280,7 @@ def fail_work(
 def return_work(tx: Tx, *, claim: str, key: str | None = None) -> Receipt[ClaimReceipt]:
     """Give a claim back of which nothing was used; it counts as no attempt.
 
-    Refuses: UnknownWorkClaim, NotYourClaimOfWork, ClaimOver, UnknownReservation, NotYourReservation,
+    Refuses: UnknownWorkClaim, NotYourClaimOfWork, ClaimOver, ClaimUsed, UnknownReservation, NotYourReservation,
     ReservationExpired, ReservationEnded, KeyReused.
     """
     return _one(tx, ReturnWork(claim), key)

@@ -14,23 +14,27 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heapify, heappop, heapreplace
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from scidex.core.db import Tx
 from scidex.core.journal import Request
+from scidex.core.names import NameInvalid, check_name
 from scidex.core.units import TOKEN, UNITS
 from scidex.entities import EntityKey
+from scidex.metering import UnknownModel
 from scidex.policy import Policy, current
 from scidex.senate.budgets import Amounts, to_reserve
 from scidex.work.choosing import Figures, Ranked, ageing_of, random_place, ranking_of
 from scidex.work.model import DRAW_ONE, Choice, ClaimWork
-from scidex.work.store import Candidate, Heading, find_candidates, find_headings, lock_items
+from scidex.work.store import WINDOW, Candidate, Heading, find_candidates, find_headings, lock_items
 
 Kinds = tuple[str, ...]
 _FRESH_S = 1.0
 """How long an order serves before it is computed anew."""
 _ASIDE_S = 5.0
-"""How long an actor is given no work on an entity whose budget or caps have just refused him."""
+"""How long an actor is not given what he was refused, or, if there is anything else, what he gave back."""
+CAPPED_S = 60.0
+"""How long an actor is given no work on an entity whose caps have refused him."""
 _KEPT = 64
 """How many orders are kept, one for each combination of kinds that is asked for."""
 _SPARE = 8
@@ -60,6 +64,7 @@ class Board:
     dice: random.Random = field(default_factory=random.SystemRandom)
     _orders: dict[Kinds, _Order] = field(default_factory=dict)
     _aside: dict[tuple[str, EntityKey | str], float] = field(default_factory=dict)
+    _returned: dict[tuple[str, str], float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def assign(self, tx: Tx, requests: Sequence[Request]) -> list[Request]:
@@ -68,34 +73,44 @@ class Board:
         by_kinds: dict[Kinds, list[int]] = {}
         for place, request in enumerate(requests):
             command = request.command
-            if isinstance(command, ClaimWork) and command.choice is None:
-                kinds = tuple(sorted({str(kind) for kind in command.kinds}))
+            # Where a kind is no name there is nothing to look for, and the rule says why.
+            if isinstance(command, ClaimWork) and command.choice is None and all(map(_is_name, command.kinds)):
+                kinds = tuple(sorted(set(command.kinds)))
                 by_kinds.setdefault(kinds, []).append(place)
+        taken: set[str] = set()
         for kinds, places in by_kinds.items():
             actors = [requests[place].actor for place in places]
-            for place, choice in zip(places, self._choose(tx, kinds, actors), strict=True):
+            for place, choice in zip(places, self._choose(tx, kinds, actors, taken), strict=True):
                 command = requests[place].command
                 if choice is not None and isinstance(command, ClaimWork):
+                    taken.add(choice.item)
                     found[place] = requests[place]._replace(command=replace(command, choice=choice))
         return found
 
-    def set_aside(self, actor: str, refused: EntityKey | str) -> None:
+    def set_aside(self, actor: str, refused: EntityKey | str, *, seconds: float = _ASIDE_S) -> None:
         """Do not give an actor this item, or any of this entity, for a moment."""
         now = time.monotonic()
         with self._lock:
             self._aside = {key: until for key, until in self._aside.items() if until > now}
-            self._aside[actor, refused] = now + _ASIDE_S
+            self._aside[actor, refused] = now + seconds
 
-    def _choose(self, tx: Tx, kinds: Kinds, actors: Sequence[str]) -> list[Choice | None]:
-        """A choice for each of the actors, as far as there is work; a stale order is not taken to say that there is
-        none."""
+    def note_return(self, actor: str, item: str) -> None:
+        """For a moment, give an actor what he gave back only if there is nothing else for him."""
+        now = time.monotonic()
+        with self._lock:
+            self._returned = {key: until for key, until in self._returned.items() if until > now}
+            self._returned[actor, item] = now + _ASIDE_S
+
+    def _choose(self, tx: Tx, kinds: Kinds, actors: Sequence[str], others: Set[str]) -> list[Choice | None]:
+        """A choice for each of the actors, as far as there is work that others of the batch have not; a stale order is
+        not taken to say that there is none."""
         policy, _ = current(tx)
         order, fresh = self._order(tx, kinds, policy)
-        chosen = self._pick(tx, kinds, actors, order, policy)
+        chosen = self._pick(tx, kinds, actors, order, policy, others)
         if not fresh and None in chosen:
             missing = [place for place, choice in enumerate(chosen) if choice is None]
             order, _ = self._order(tx, kinds, policy, renew=True)
-            taken = {choice.item for choice in chosen if choice is not None}
+            taken = others | {choice.item for choice in chosen if choice is not None}
             more = self._pick(tx, kinds, [actors[place] for place in missing], order, policy, taken)
             for place, choice in zip(missing, more, strict=True):
                 chosen[place] = choice
@@ -127,18 +142,26 @@ class Board:
     ) -> list[Choice | None]:
         if not order:
             return [None] * len(actors)
-        draws = [self.dice.randrange(DRAW_ONE) for _ in actors]
-        drawn = [random_place(draw, len(order), policy) for draw in draws]
-        near = [*order[: 2 * len(actors) + _SPARE], *(order[place] for place in drawn if place is not None)]
-        entities = {each.entity: each for each in near}
-        each = min(len(actors), max(16, -(-4 * len(actors) // len(entities)))) + _SPARE
-        stock = _Stock(tx, find_candidates(tx, entities, kinds, each=each), entities, policy, taken)
         with self._lock:
             aside = {key for key, until in self._aside.items() if until > time.monotonic()}
+            returned = {key for key, until in self._returned.items() if until > time.monotonic()}
+        draws = [self.dice.randrange(DRAW_ONE) for _ in actors]
+        drawn = [random_place(draw, len(order), policy) for draw in draws]
+        # What is set aside may be what is first, so one looks further by as much.
+        far = 2 * len(actors) + _SPARE + len({what for _, what in aside if isinstance(what, EntityKey)})
+        near = [*order[:far], *(order[place] for place in drawn if place is not None)]
+        entities = {each.entity: each for each in near}
+        each = min(len(actors), max(16, -(-4 * len(actors) // len(entities)))) + _SPARE
+        each += min(WINDOW, len({what for _, what in aside | returned if isinstance(what, str)}))
+        stock = _Stock(tx, find_candidates(tx, entities, kinds, each=each), entities, policy, taken)
         chosen: list[_Chosen] = []
         for place, actor in enumerate(actors):
             wanted = None if drawn[place] is None else order[drawn[place] or 0].entity
-            got = stock.take(wanted, {refused for who, refused in aside if who == actor})
+            without = {refused for who, refused in aside if who == actor}
+            gave_back = {item for who, item in returned if who == actor}
+            got = stock.take(wanted, without | gave_back)
+            if got is None and gave_back:
+                got = stock.take(wanted, without)
             if got is not None:
                 chosen.append(_Chosen(place, *got))
         return self._locked(tx, chosen, stock, entities, len(order), draws, policy)
@@ -203,7 +226,7 @@ class _Stock:
             key, entity = self._heap[0]
             if not self._fitting(entity):
                 heappop(self._heap)
-            elif entity in without or self._queues[entity][0].item in without:
+            elif self._place(entity, without) is None:
                 put_back.append(heappop(self._heap))
             elif key != (now := self._key(entity)):
                 heapreplace(self._heap, (now, entity))
@@ -214,9 +237,11 @@ class _Stock:
             self._heap.append(each)
         if put_back:
             heapify(self._heap)
-        if wanted is not None and self._fitting(wanted) and not {wanted, self._queues[wanted][0].item} & without:
-            return self._give(wanted), wanted == best
-        return None if best is None else (self._give(best), True)
+        for chosen in (wanted, best):
+            place = None if chosen is None else self._place(chosen, without)
+            if chosen is not None and place is not None:
+                return self._give(chosen, place), chosen == best
+        return None
 
     def rest(self, most: int) -> list[Candidate]:
         """Items that nobody has been given, as spares."""
@@ -234,15 +259,34 @@ class _Stock:
     def _fitting(self, entity: EntityKey) -> bool:
         """Whether the entity has an item that its budget can still hold; those that it cannot are left out."""
         queue = self._queues.get(entity, ())
-        while queue and any(amount > self._left[entity, unit] for unit, amount in queue[0].amounts):
+        while queue and not self._holds(queue[0]):
             queue.popleft()
         return bool(queue)
 
-    def _give(self, entity: EntityKey) -> Candidate:
-        given = self._queues[entity].popleft()
+    def _holds(self, item: Candidate) -> bool:
+        return all(amount <= self._left[item.entity, unit] for unit, amount in item.amounts)
+
+    def _place(self, entity: EntityKey, without: Set[EntityKey | str]) -> int | None:
+        """Where in the entity's line the first item is that may be had by whom these are kept from."""
+        if entity in without:
+            return None
+        line = enumerate(self._queues.get(entity, ()))
+        return next((place for place, each in line if each.item not in without and self._holds(each)), None)
+
+    def _give(self, entity: EntityKey, place: int) -> Candidate:
+        given = self._queues[entity][place]
+        del self._queues[entity][place]
         for unit, amount in given.amounts:
             self._left[entity, unit] -= amount
         return given
+
+
+def _is_name(given: object) -> bool:
+    try:
+        check_name(cast(str, given), "kind")
+    except NameInvalid:
+        return False
+    return True
 
 
 def asks_for_work(request: Request) -> bool:
@@ -269,12 +313,16 @@ def _bound(tx: Tx, candidate: Candidate) -> int | None:
     """The most that the item may cost by the prices of now."""
     if candidate.model is None:
         return None
-    command = to_reserve(
-        tx,
-        entity=candidate.entity,
-        amounts=dict(candidate.amounts),
-        model=candidate.model,
-        provider=candidate.provider,
-        max_output_tokens=candidate.max_output_tokens,
-    )
+    try:
+        command = to_reserve(
+            tx,
+            entity=candidate.entity,
+            amounts=dict(candidate.amounts),
+            model=candidate.model,
+            provider=candidate.provider,
+            max_output_tokens=candidate.max_output_tokens,
+        )
+    except UnknownModel:
+        # It was known when the item was added; the rule refuses it for this claim, and not for the whole batch.
+        return None
     return command.bound

@@ -90,6 +90,7 @@ def add(state: State, command: AddWork, context: Context) -> ItemReceipt:
     require_entity(state, command.entity)
     if context.actor != HOUSE:
         require_actor(state, context.actor)
+    begins = context.now + timedelta(seconds=command.delay_s)
     waits = bool({item_of(state, name).state for name in command.after} - {FINISHED})
     item = WorkItem(
         item=f"w{context.number}",
@@ -107,8 +108,9 @@ def add(state: State, command: AddWork, context: Context) -> ItemReceipt:
         added_at=context.now,
         state=WAITING if waits else OPEN,
         attempts=0,
-        since=context.now,
-        not_before=context.now + timedelta(seconds=command.delay_s),
+        # It ages from when it can be had: who adds it long before gains nothing by that.
+        since=begins,
+        not_before=begins,
     )
     state.put(ITEMS, item.item, item)
     count_open(state, item.entity, 0 if waits else 1)
@@ -119,9 +121,14 @@ def _check_payload(payload: str, most: int) -> None:
     if not isinstance(payload, str) or len(payload) > most:
         raise PayloadInvalid(problem="is too long, or no text", most=most)
     try:
-        json.loads(payload)
-    except ValueError:
-        raise PayloadInvalid(problem="is no JSON", most=most) from None
+        json.loads(payload, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise PayloadInvalid(problem="is no JSON, or nested too deeply", most=most) from None
+
+
+def _no_number(name: str) -> None:
+    """NaN and Infinity are no JSON, whatever Python reads."""
+    raise ValueError(name)
 
 
 def _vector(command: AddWork, context: Context) -> Amounts:
@@ -162,7 +169,7 @@ def open_waiting(state: State, context: Context, ready: Iterable[Ready]) -> tupl
             continue
         if all(item_of(state, name).state == FINISHED for name in item.after):
             # It ages from now on: it could not be had before.
-            state.put(ITEMS, item.item, item._replace(state=OPEN, since=context.now))
+            state.put(ITEMS, item.item, item._replace(state=OPEN, since=max(context.now, item.not_before)))
             count_open(state, item.entity, 1)
             opened.append(item.item)
     return tuple(opened)

@@ -60,5 +60,10 @@ class ClaimOver(Refused):
     reservation (`charge`)."""
 
 
+class ClaimUsed(Refused):
+    """Of the claim {claim} something was used already, so it cannot be given back as if it had not been held; finish it
+    or fail it."""
+
+
 class ClaimNotDue(Refused):
     """The claim {claim} runs until {expires_at}; wait until then, or let its holder give it back."""

@@ -62,7 +62,15 @@ from scidex.work.model import (
     WorkClaim,
     WorkItem,
 )
-from scidex.work.refusals import ClaimNotDue, ClaimOver, ItemTaken, NotYourClaimOfWork, NoWork, UnknownWorkClaim
+from scidex.work.refusals import (
+    ClaimNotDue,
+    ClaimOver,
+    ClaimUsed,
+    ItemTaken,
+    NotYourClaimOfWork,
+    NoWork,
+    UnknownWorkClaim,
+)
 
 
 def reservation_for(item: WorkItem, choice: Choice, seconds: int) -> Reserve:
@@ -266,11 +274,13 @@ def fail(state: State, command: FailWork, context: Context) -> Finished:
 def give_back(state: State, command: ReturnWork, context: Context) -> ClaimReceipt:
     """Release the reservation of a claim and open its item again, as if it had not been claimed.
 
-    Refuses: UnknownWorkClaim, NotYourClaimOfWork, ClaimOver, UnknownReservation, NotYourReservation,
+    Refuses: UnknownWorkClaim, NotYourClaimOfWork, ClaimOver, ClaimUsed, UnknownReservation, NotYourReservation,
     ReservationExpired, ReservationEnded.
     """
     found = _held(state, context, command.claim)
     reservation = state.get(RESERVATIONS, found.reservation)
+    if reservation is not None and (reservation.used or reservation.used_usd):
+        raise ClaimUsed(claim=found.claim)
     if reservation is not None and reservation.state == "open":
         carry_out(state, VoidReservation(found.reservation), context)
     item = item_of(state, found.item)

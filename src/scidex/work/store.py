@@ -191,20 +191,19 @@ class Candidate(NamedTuple):
 
 WINDOW = 100
 """How many of an entity's oldest open items are looked at for those that its budget can hold."""
-# Of the items of an entity the first hundred are looked at: those of them that its budget can hold.
 _HEADS = """
   SELECT * FROM (
-    SELECT item, since, number, units, amounts, model, provider, max_output_tokens FROM work_item
+    SELECT item, since, number, units, amounts, usd, model, provider, max_output_tokens FROM work_item
     WHERE (work_item.entity_type, work_item.entity_id) = (arm.entity_type, arm.entity_id)
-      AND state = 'open' AND not_before <= %(now)s
+      AND state = 'open' AND since <= %(now)s AND not_before <= %(now)s
     ORDER BY since, number LIMIT %(window)s
   ) AS oldest
 """
 _HEADS_OF_KINDS = """
   SELECT of_kind.* FROM unnest(%(kinds)s::text[]) AS asked (kind), LATERAL (
-    SELECT item, since, number, units, amounts, model, provider, max_output_tokens FROM work_item
+    SELECT item, since, number, units, amounts, usd, model, provider, max_output_tokens FROM work_item
     WHERE (work_item.entity_type, work_item.entity_id, work_item.kind) = (arm.entity_type, arm.entity_id, asked.kind)
-      AND state = 'open' AND not_before <= %(now)s
+      AND state = 'open' AND since <= %(now)s AND not_before <= %(now)s
     ORDER BY since, number LIMIT %(window)s
   ) AS of_kind
 """
@@ -215,7 +214,14 @@ _AVAILABLE = """
   LEFT JOIN ledger_account ON (owner, purpose, ledger_account.unit)
     = ('entity:' || arm.entity_type || ':' || arm.entity_id, 'budget', need.unit)
 """
-_FITTING = " AS heads, LATERAL (" + _AVAILABLE + ") AS budget WHERE fits ORDER BY since, number"
+# Dollars bind only where there is a budget in dollars.
+_DOLLARS = """
+  (usd IS NULL OR NOT EXISTS (
+    SELECT FROM ledger_account WHERE (owner, purpose, ledger_account.unit)
+      = ('entity:' || arm.entity_type || ':' || arm.entity_id, 'budget', 'usd') AND balance - held < usd
+  ))
+"""
+_FITTING = " AS heads, LATERAL (" + _AVAILABLE + ") AS budget WHERE fits AND " + _DOLLARS + " ORDER BY since, number"
 _HEADING = "SELECT entity_type, entity_id, pulls, rewards, since FROM work_arm AS arm, LATERAL (SELECT since FROM"
 _WITH_WORK = " LIMIT 1) AS head WHERE arm.open > 0"
 _HEADINGS = _HEADING + "(" + _HEADS + ")" + _FITTING + _WITH_WORK
@@ -233,13 +239,18 @@ _CANDIDATES = _CANDIDATE + "(" + _HEADS + ")" + _FITTING + _EACH
 _CANDIDATES_OF_KINDS = _CANDIDATE + "(" + _HEADS_OF_KINDS + ")" + _FITTING + _EACH
 _LOCK = """
 SELECT item FROM unnest(%s::text[]) WITH ORDINALITY AS asked (item, place) JOIN work_item USING (item)
-WHERE state = 'open' ORDER BY place LIMIT %s FOR NO KEY UPDATE OF work_item SKIP LOCKED
+WHERE state = 'open' AND not_before <= %s ORDER BY place LIMIT %s FOR NO KEY UPDATE OF work_item SKIP LOCKED
 """
 _READY = """
 SELECT item, after FROM (
-  SELECT item, after FROM work_item WHERE state = 'waiting' ORDER BY number DESC LIMIT 1000
-) AS newest
-WHERE NOT EXISTS (SELECT FROM work_item AS before WHERE before.item = ANY(newest.after) AND state <> 'finished')
+  (SELECT item, after FROM work_item WHERE state = 'waiting' ORDER BY number DESC LIMIT %(limit)s)
+  UNION
+  (SELECT item, after FROM work_item WHERE state = 'waiting' AND number >= (
+     SELECT min(number) + floor(random() * (max(number) - min(number) + 1))::bigint FROM work_item
+     WHERE state = 'waiting'
+   ) ORDER BY number LIMIT %(limit)s)
+) AS line
+WHERE NOT EXISTS (SELECT FROM work_item AS before WHERE before.item = ANY(line.after) AND state <> 'finished')
 """
 
 
@@ -278,7 +289,7 @@ def find_candidates(tx: Tx, entities: Collection[EntityKey], kinds: Collection[s
 def lock_items(tx: Tx, names: Sequence[str], *, most: int) -> set[str]:
     """The first of these items that are still open and that nobody else is about to have: locked, and never waited
     for."""
-    return {item for (item,) in tx.execute(_LOCK, [list(names), most])}
+    return {item for (item,) in tx.execute(_LOCK, [list(names), tx.now, most])}
 
 
 def waiting_for(tx: Tx, claim: str, *, limit: int = 1000) -> tuple[Ready, ...]:
@@ -292,9 +303,9 @@ def waiting_for(tx: Tx, claim: str, *, limit: int = 1000) -> tuple[Ready, ...]:
     return tuple(Ready(item, tuple(after)) for item, after in rows)
 
 
-def ready_items(tx: Tx) -> list[Ready]:
-    """Of the thousand items that began to wait last, those that wait for nothing that is not finished."""
-    return [Ready(item, tuple(after)) for item, after in tx.execute(_READY)]
+def ready_items(tx: Tx, *, limit: int = 1000) -> list[Ready]:
+    """Of the newest items that wait, and of as many from anywhere on, those that wait for nothing any more."""
+    return [Ready(item, tuple(after)) for item, after in tx.execute(_READY, {"limit": limit})]
 
 
 def reservation_of(tx: Tx, claim: str) -> str | None:
