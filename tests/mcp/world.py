@@ -218,6 +218,17 @@ async def spend(script: Script) -> None:
     await may_not("alice", "budget_balance", "unknown_entity", **nothing)
     assert (await does("alice", "budget_limits"))["limits"]
     await may_not("alice", "budget_limits", "arguments_invalid", scope="moon")
+    await does("alice", "budget_claim", **gap)
+    await may_not("alice", "budget_claim", "unknown_entity", **nothing)
+    await does("alice", "budget_ranking", artifact_type="hypothesis")
+    await may_not("alice", "budget_ranking", "arguments_invalid", limit=0)
+    for tool, wrong in {
+        "insight_pipeline": {"top": 0},
+        "insight_pools": {"all": True},
+        "insight_attention": {"all": True},
+    }.items():
+        await does("alice", tool)
+        await may_not("alice", tool, "arguments_invalid", **wrong)
     await does("alice", "budget_why", **gap)
     await may_not("alice", "budget_why", "unknown_entity", **nothing)
     await does("alice", "usage_record", **gap, unit="api_calls", amount=3, provider="pubmed", event="e2")

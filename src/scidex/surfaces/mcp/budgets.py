@@ -11,6 +11,7 @@ from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.journal import Request
 from scidex.entities import find_entity
+from scidex.exchange.resource_allocator import compute_resource_budget, get_resource_budget_rankings
 from scidex.metering import find_usage, usage_totals
 from scidex.policy import current
 from scidex.senate.budgets import budget_of, find_budget, find_limits, find_reservation, find_reservations
@@ -18,6 +19,7 @@ from scidex.senate.reviews import find_last_decision
 from scidex.surfaces.mcp.caller import Caller
 from scidex.surfaces.mcp.tool import ArtifactId, ArtifactType, Limit, Offset, Tool, Topic
 from scidex.views import (
+    BudgetView,
     EnvelopeView,
     ExtendTerms,
     LimitView,
@@ -34,6 +36,7 @@ from scidex.views import (
     UsageView,
     View,
     When,
+    budget_view,
     deeds,
     envelope_view,
     limit_view,
@@ -153,6 +156,25 @@ def budget_limits(
     """The caps that every reservation must hold, and how far each is used."""
     found = find_limits(tx, current(tx)[0], scope=scope, subject=subject)
     return LimitsView(limits=[limit_view(each) for each in found])
+
+
+@BUDGETS.finds("budget_claim", example=_ARTIFACT)
+def budget_claim(tx: Tx, artifact_id: ArtifactId, artifact_type: ArtifactType = None) -> BudgetView:
+    """What capital claims for an artifact when a pool is shared: every ingredient, its source and its age."""
+    return budget_view(compute_resource_budget(artifact_id, artifact_type, tx=tx))
+
+
+@BUDGETS.finds("budget_ranking", example={"artifact_type": "gap"})
+def budget_ranking(
+    tx: Tx,
+    artifact_type: Annotated[Text | None, Field(description="only artifacts of this type")] = None,
+    offset: Offset = 0,
+    limit: Limit = 20,
+) -> Page[BudgetView]:
+    """Artifacts by what capital claims for them, the largest first."""
+    found = get_resource_budget_rankings(artifact_type, limit + 1, offset=offset, tx=tx)
+    ranked = list(enumerate(found, start=offset + 1))
+    return page(Page[BudgetView], ranked, limit, lambda row: budget_view(row[1], row[0]), lambda row: row[0])
 
 
 @BUDGETS.finds("budget_why", example=_ARTIFACT)

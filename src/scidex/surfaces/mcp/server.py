@@ -27,6 +27,7 @@ from scidex.surfaces.mcp.batch import BATCH
 from scidex.surfaces.mcp.bounties import BOUNTIES
 from scidex.surfaces.mcp.budgets import BUDGETS
 from scidex.surfaces.mcp.caller import Caller
+from scidex.surfaces.mcp.insight import INSIGHT
 from scidex.surfaces.mcp.knowledge import KNOWLEDGE
 from scidex.surfaces.mcp.ledger import LEDGER
 from scidex.surfaces.mcp.markets import MARKETS
@@ -39,7 +40,7 @@ Context = ServerRequestContext[Any, Any]
 Page = types.PaginatedRequestParams | None
 _LISTS_MS = 3_600_000
 """How long a client may keep a list: it changes with the version of the program only."""
-_TOPICS = (MARKETS, BUDGETS, BOUNTIES, KNOWLEDGE, SENATE, LEDGER)
+_TOPICS = (MARKETS, BUDGETS, BOUNTIES, KNOWLEDGE, SENATE, LEDGER, INSIGHT)
 log = structlog.get_logger("scidex.mcp")
 
 
