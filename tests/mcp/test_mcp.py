@@ -175,6 +175,7 @@ def test_what_is_listed_is_sound():
         "knowledge_retract_gain",
         "output_retract",
         "proposal_withdraw",
+        "work_withdraw",
     }
 
 

@@ -425,4 +425,47 @@ async def pay(script: Script) -> None:
     await may_not("alice", "batch", "unknown_order", lines=[good, bad], all_or_nothing=True)
 
 
-PARTS = (trade, end, spend, earn, learn, govern, pay)
+async def labour(script: Script) -> None:
+    """Work is added, claimed with its budget, held, and finished, failed or given back."""
+    does, may_not = script.does, script.may_not
+    terms = {"artifact_id": "g", "artifact_type": "gap", "llm_tokens": 1000, "tier": "standard"}
+    for kind in ("finish", "fail", "return", "withdraw"):
+        added = await does("alice", "work_add", **terms, kind=kind, payload={"question": "why?"})
+    await may_not("alice", "work_add", "unknown_entity", **{**terms, "artifact_id": "nothing"}, kind="x")
+    assert len((await does("alice", "work_items", state="open"))["items"]) == 4
+    await may_not("alice", "work_items", "arguments_invalid", state="gone")
+    await does("alice", "work_withdraw", item=added["item"], reason="answered elsewhere")
+    await does("alice", "work_item", item=added["item"])
+    await may_not("alice", "work_item", "unknown_item", item="w999")
+    await may_not("alice", "work_withdraw", "unknown_item", item="w999", reason="x")
+    held = {}
+    for kind in ("finish", "fail", "return"):
+        claimed = await does("alice", "work_claim", kinds=[kind], seconds=600)
+        assert (claimed["kind"], claimed["payload"], claimed["amounts"]) == (
+            kind,
+            {"question": "why?"},
+            {"llm_standard": 1000},
+        )
+        held[kind] = claimed["claim"]
+    await may_not("alice", "work_claim", "no_work", kinds=["finish"], wait_s=0.2)
+    assert {row["claim"] for row in (await does("alice", "work_claims", state="held"))["items"]} == set(held.values())
+    await may_not("alice", "work_claims", "name_invalid", actor="")
+    await does("alice", "work_heartbeat", claim=held["finish"], seconds=900)
+    used = [{"unit": "llm_standard", "amount": 300, "event": "work 1"}]
+    edge = {"subject": "tau", "predicate": "spreads along", "object": "synapses", "source": "PMID:22365544"}
+    finished = await does("alice", "work_finish", claim=held["finish"], used=used, edges=[edge])
+    assert (finished["item_state"], finished["used"]) == ("finished", {"llm_standard": 300})
+    await does("alice", "work_fail", claim=held["fail"], reason="the model was down")
+    await does("alice", "work_return", claim=held["return"])
+    await does("alice", "work_show_claim", claim=held["return"])
+    for tool, more in {
+        "work_heartbeat": {},
+        "work_finish": {},
+        "work_fail": {"reason": "x"},
+        "work_return": {},
+        "work_show_claim": {},
+    }.items():
+        await may_not("alice", tool, "unknown_work_claim", claim="c999", **more)
+
+
+PARTS = (labour, trade, end, spend, earn, learn, govern, pay)

@@ -110,6 +110,15 @@ DOORS = {
     "senate.scores.compute_scores": Doors("post_compute", "scores compute", "score_compute"),
     "senate.scores.explain_score": Doors("get_score", "scores show", "score_explain"),
     "senate.scores.record_signal": Doors("post_signal", "scores signal", "score_signal"),
+    "economy.Economy.next_investigation": Doors("post_work_claim", "work claim", "work_claim"),
+    "work.add_work": Doors("post_work_item", "work add", "work_add"),
+    "work.claim_work": Doors("post_work_claim", "work claim", "work_claim"),
+    "work.fail_work": Doors("post_work_fail", "work fail", "work_fail"),
+    "work.finish_work": Doors("post_work_finish", "work finish", "work_finish"),
+    "work.heartbeat_work": Doors("post_work_heartbeat", "work heartbeat", "work_heartbeat"),
+    "work.return_work": Doors("post_work_return", "work return", "work_return"),
+    "work.revive_work": Doors("post_work_revive", "work revive", None),
+    "work.withdraw_work": Doors("post_work_withdraw", "work withdraw", "work_withdraw"),
 }
 """Every action that has a door."""
 
@@ -129,6 +138,7 @@ WITHOUT = {
         "senate.budgets.set_limit",
         "senate.reviews.enact_review",
         "senate.reviews.preview_review",
+        "work.revive_work",
     },
     "MCP: a secret that a model reads is a secret no more": {
         "keys.issue_key",
@@ -190,7 +200,11 @@ WITHOUT = {
         "senate.proposals.look_papers_up_with",
         "senate.reviews.check_reviews",
         "senate.reviews.decisions_of",
-        "senate.reviews.receipt_of_review",
+        "work.open_work",
+        "work.perform_work",
+        "work.to_add",
+        "work.to_fail",
+        "work.to_finish",
     },
     "all: Python's own way of opening, holding and closing an economy, which the doors are built on": {
         "economy.Economy.check",

@@ -22,6 +22,8 @@ _BY_SCOPES: dict[str, tuple[str, ...]] = {
     "work": (
         *("post_bounty_claim", "post_bounty_release", "post_bounty_submit"),
         *("post_entity", "post_output", "post_edges"),
+        *("post_work_item", "post_work_claim", "post_work_heartbeat", "post_work_withdraw"),
+        *("post_work_finish", "post_work_fail", "post_work_return"),
         *("post_proposal", "post_proposal_open", "post_comment", "post_withdrawal", "post_policy_proposal"),
     ),
     "spend": (
@@ -38,7 +40,7 @@ _BY_SCOPES: dict[str, tuple[str, ...]] = {
     ),
     "operate": (
         *("post_allocate", "post_spending", "post_issue", "post_retire", "put_budget", "put_limit", "post_override"),
-        *("post_review", "post_compute"),
+        *("post_review", "post_compute", "post_work_revive"),
     ),
     "keys": ("post_actor", "get_keys", "post_key", "post_key_rotated", "post_key_revoked"),
     # Those who made something may take it back, and reviewers may take it from them.

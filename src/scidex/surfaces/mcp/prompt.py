@@ -32,7 +32,9 @@ budgets bind, records are final, and every decision can be traced to its inputs.
 - **Edges**: pieces of knowledge (subject, predicate, object, source). Each counts once, however often it is found.
 
 ## How to work
-1. Find something worth doing: `market_find`, `bounty_find`, `roi_ranking`, `score_ranking`.{work}
+1. Find something worth doing: `market_find`, `bounty_find`, `roi_ranking`, `score_ranking`. Or let the
+   economy choose: `work_claim` gives you the next piece of work with its budget reserved, so skip step 3; hold it with
+   `work_heartbeat` and end it with `work_finish`, `work_fail` or `work_return`.
 2. Look before you work: `knowledge_lookup`, `knowledge_about`. What is known already earns nothing.
 3. **Reserve before you spend**: `budget_quote`, then `budget_reserve` for the artifact, with the model and its tokens.
    The answer has a reservation id and the `max_output_tokens` to send with the call. A denial says what is short, when
@@ -71,7 +73,6 @@ def explained(policy: Policy, version: int, actor: str) -> str:
         version=version,
         actor=actor,
         units=", ".join(f"`{name}`" for name in UNITS),
-        work="",
         reservation=_long(policy.reservation_longest_s),
         reservation_total=_long(policy.reservation_total_s),
         first=_percent(policy.knowledge_first_share),

@@ -34,13 +34,14 @@ from scidex.surfaces.mcp.markets import MARKETS
 from scidex.surfaces.mcp.resources import JSON, MANY, SINGLE, find_resource
 from scidex.surfaces.mcp.senate import SENATE
 from scidex.surfaces.mcp.tool import Tool, allowed, denied
+from scidex.surfaces.mcp.work import WORK
 from scidex.views import Known, explained, facts_of
 
 Context = ServerRequestContext[Any, Any]
 Page = types.PaginatedRequestParams | None
 _LISTS_MS = 3_600_000
 """How long a client may keep a list: it changes with the version of the program only."""
-_TOPICS = (MARKETS, BUDGETS, BOUNTIES, KNOWLEDGE, SENATE, LEDGER, INSIGHT)
+_TOPICS = (WORK, MARKETS, BUDGETS, BOUNTIES, KNOWLEDGE, SENATE, LEDGER, INSIGHT)
 log = structlog.get_logger("scidex.mcp")
 
 
