@@ -1,6 +1,6 @@
 """The composition root: which surfaces a process runs. Surfaces are strangers to each other; they meet here.
 
-Each is imported by the process that runs it: FastAPI, uvicorn and the SDK of MCP take half a second or more.
+Each is imported by the process that runs it: FastAPI, NiceGUI and the SDK of MCP take half a second or more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 def serve(economy: Economy, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
     """Answer HTTP, with MCP and the dashboard beside it, until told to stop; `on_ready` is told the address."""
-    # FastAPI and NiceGUI take a second to import, which only the process that serves should pay.
     from scidex.surfaces import dashboard, http, mcp  # noqa: PLC0415
 
     beside = {"/mcp": mcp.Endpoint(economy)}

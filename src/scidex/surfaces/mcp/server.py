@@ -101,6 +101,11 @@ def create_server(economy: Economy, who: Callable[[Any], Asking]) -> Server[Any]
     )
 
 
+@cache
+def _listed() -> tuple[types.Tool, ...]:
+    return tuple(tool.listed() for tool in tools().values())
+
+
 class _Desk:
     """Answers requests, each by itself: nothing is remembered between them but what never changes."""
 
@@ -109,11 +114,10 @@ class _Desk:
         self._who = who
         self._known = Known()
         self._tools = tools()
-        self._listed = [tool.listed() for tool in self._tools.values()]
 
     async def list_tools(self, context: Context, params: Page) -> types.ListToolsResult:
         shown = self._who(context.request).shown
-        listed = [tool for tool in self._listed if not shown or tool.name.partition("_")[0] in shown]
+        listed = [tool for tool in _listed() if not shown or tool.name.partition("_")[0] in shown]
         return types.ListToolsResult(tools=listed)
 
     async def call_tool(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
