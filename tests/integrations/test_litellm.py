@@ -235,6 +235,30 @@ def test_a_call_that_is_cancelled_while_it_reserves_holds_nothing(office: Econom
     assert line(office) == (0, 0, 50_000)
 
 
+def test_a_router_goes_through_the_meter_and_does_not_try_a_refusal_again(cap_of_20: Economy) -> None:
+    meter = Meter(cap_of_20, GAP, actor="alice")
+    asked: list[Any] = []
+    begin = meter.begin
+    meter.begin = lambda given: asked.append(given) or begin(given)  # type: ignore[method-assign]
+    deployment = {"model": "gpt-4o", "api_key": "none", "mock_response": ANSWER}
+    router = litellm.Router([{"model_name": "main", "litellm_params": deployment}], num_retries=3)
+    said = {name: told for name, told in ASKED.items() if name != "model"}
+
+    async def run() -> str:
+        whole = await router.acompletion("main", **said)
+        stream = await router.acompletion("main", stream=True, **said)
+        text = "".join([part.choices[0].delta.content or "" async for part in stream])
+        assert text == whole.choices[0].message.content == ANSWER
+        with pytest.raises(litellm.exceptions.APIError) as refused:
+            await router.acompletion("main", **{**said, "max_tokens": 5000})
+        return str(refused.value.status_code)
+
+    with meter.installed():
+        assert asyncio.run(run()) == "402"
+    assert len(asked) == 3
+    assert [row.source for row in rows(cap_of_20)] == ["litellm", "litellm"]
+
+
 class Key:
     """A virtual key of the proxy."""
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -23,7 +24,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from tests.conftest import DAWN
 from tests.integrations.conftest import GAP, line, rows
 
-from scidex import lab
+from scidex import lab, work
 from scidex.core.journal import Request
 from scidex.economy import Economy
 from scidex.entities import RegisterEntity
@@ -360,6 +361,36 @@ def test_what_a_settlement_counted_itself_is_not_counted_again(office: Economy, 
     # Of another tier it said nothing.
     assert post(door, span(3, **named, **{"gen_ai.response.model": "o3"})).json() == {}
     assert (line(office)[1], line(office, "llm_reasoning")[1]) == (1900, 1200)
+
+
+@pytest.mark.parametrize("by", ["item", "claim"])
+def test_spans_of_claimed_work_use_its_reservation(office: Economy, door: httpx.Client, by: str) -> None:
+    terms: Any = {"entity": GAP, "kind": "read", "payload": "{}", "amounts": {"llm_standard": 3000}, "usd": 10**6}
+    office.run(lambda tx: work.add_work(tx, **terms), actor="operator")
+    claimed = office.run(lambda tx: work.claim_work(tx), actor="alice").result
+    named = {"scidex.work.id": claimed.item if by == "item" else claimed.claim}
+    assert line(office) == (3000, 0, 47_000)
+    assert post(door, span(1, **named)).json() == {}
+    assert line(office) == (1800, 1200, 47_000)
+    # Somebody else's work of that name is a name alone.
+    assert post(door, span(2, **named), actor="bob").json() == {}
+    assert line(office) == (1800, 2400, 45_800)
+    office.run(lambda tx: work.finish_work(tx, claim=claimed.claim), actor="alice")
+    assert post(door, span(1, **named), span(3, **named)).json() == {}
+    assert line(office) == (0, 3600, 46_400)
+    assert [row.actor for row in rows(office)] == ["alice", "bob", "alice"]
+
+
+@pytest.mark.parametrize("reserved", [True, False])
+def test_many_who_send_the_same_spans_at_once_count_each_once(
+    office: Economy, door: httpx.Client, reserved: bool
+) -> None:
+    named = {"scidex.reservation.id": reserve(office, 40_000)} if reserved else {}
+    spans = [span(number, **named) for number in range(1, 21)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: post(door, *spans), range(8)))
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {})] * 8
+    assert line(office)[1] == 20 * 1200
 
 
 @pytest.mark.parametrize("how", ["voided", "expired"])

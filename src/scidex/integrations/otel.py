@@ -1,5 +1,7 @@
 """Spans as usage: each call to a model is charged once, to the reservation that it names or else to its artifact.
 
+Whoever names a claim of the work queue, or an item that it has claimed, names the reservation of that claim.
+
     without a reservation    charged to the artifact as usage that nobody reserved
     an open reservation      charged against it, and what is left stays set aside for its next span or its settlement
     an expired one           charged, as late; it may still be settled
@@ -13,8 +15,10 @@ exporter, is known and not counted again.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -29,10 +33,13 @@ from scidex.integrations.spans import Call, Span, call_of
 from scidex.metering import UsageEvent, UsageLine, UsagePlace, find_usage, tier_of, unit_of_tier
 from scidex.policy import Policy, current
 from scidex.senate.budgets import EVENTS_MAX, Reservation, ReservationEnded, find_reservation, to_settle
+from scidex.work import UnknownWorkClaim, WorkClaim, find_claim, find_claims
 
 SOURCE = "otel"
 _WHY_LONGEST = 1000
 _PAGE = 1000
+_QUEUED = re.compile(r"[wc][0-9]{1,18}")
+"""Ids of items and claims of the queue; any other name of a piece of work is its worker's own."""
 
 
 class SpanUnowned(Invalid):
@@ -121,6 +128,7 @@ class _Reader:
         self._policy: Policy = current(tx)[0]
         self._entities: dict[tuple[str | None, str], EntityKey] = {}
         self._reservations: dict[str, Reservation] = {}
+        self._claims: dict[tuple[str, str], str | None] = {}
         self._settled: dict[tuple[str, str], _Settled] = {}
         found = find_actors_named(tx, {actor})
         if not found:
@@ -141,9 +149,10 @@ class _Reader:
         actor = call.actor or self._actor
         if actor != self._actor and not self._operator:
             raise SpanOfAnother(given=actor, actor=self._actor)
-        if call.reservation is None:
+        named = call.reservation or self._claimed(actor, call.work)
+        if named is None:
             return _Counted(span, actor, self._event(call, call.model), self._entity(call), None)
-        held = self._reservation(call.reservation)
+        held = self._reservation(named)
         event = self._event(call, call.model or held.model)
         if held.state in ("open", "expired"):
             return _Counted(span, held.actor, event, None, held.reservation)
@@ -188,6 +197,17 @@ class _Reader:
             self._reservations[name] = find_reservation(self._tx, name)
         return self._reservations[name]
 
+    def _claimed(self, actor: str, work: str | None) -> str | None:
+        """The reservation of the actor's claim, if that is what a piece of work is, or of its latest to that item."""
+        if work is None or not _QUEUED.fullmatch(work):
+            return None
+        asked = actor, work
+        if asked not in self._claims:
+            item = work.startswith("w")
+            found = find_claims(self._tx, actor=actor, item=work, limit=1) if item else _claim(self._tx, actor, work)
+            self._claims[asked] = found[0].reservation if found else None
+        return self._claims[asked]
+
     def _require_untold(self, held: Reservation, event: UsageEvent) -> None:
         """Pass if the settlement of a reservation said nothing of tokens of this unit, or this span counted before."""
         key = held.reservation, event.unit
@@ -196,6 +216,14 @@ class _Reader:
         found = self._settled[key]
         if found.apart and event.event not in found.events:
             raise SettledApart(reservation=held.reservation, unit=event.unit)
+
+
+def _claim(tx: Tx, actor: str, name: str) -> list[WorkClaim]:
+    """The claim of that name, if it is the actor's."""
+    with suppress(UnknownWorkClaim):
+        found = find_claim(tx, name)
+        return [found] if found.actor == actor else []
+    return []
 
 
 class _Settled(NamedTuple):
