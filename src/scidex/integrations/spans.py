@@ -121,18 +121,17 @@ def event_of(span: Span) -> str:
 
 def context_of(span: Span) -> str:
     """What the span says of the call beside its tokens, as JSON of at most 1000 characters, without what was said."""
-    kept: dict[str, Any] = {"span": span.name[:100]}
-    text = json.dumps(kept)
+    kept = [f'"span": {json.dumps(span.name[:100])}']
+    left = _CONTEXT_LONGEST - len(kept[0]) - 2
     for name in sorted(span.attributes):
         value = span.attributes[name]
         if not name.startswith(("gen_ai.", "error.", "server.")) or name.endswith(_CONTENT):
             continue
-        if isinstance(value, str):
-            value = value[:100]
-        longer = json.dumps({**kept, name: value})
-        if len(longer) <= _CONTEXT_LONGEST:
-            kept[name], text = value, longer
-    return text
+        told = f"{json.dumps(name)}: {json.dumps(value[:100] if isinstance(value, str) else value)}"
+        if len(told) + 2 <= left:
+            kept.append(told)
+            left -= len(told) + 2
+    return f"{{{', '.join(kept)}}}"
 
 
 def _own(span: Span, name: str) -> str | None:
