@@ -44,7 +44,9 @@ def description() -> Schema:
     from scidex.surfaces.http import create_app
 
     # The routes ask for the economy when they are called, which none is here.
-    return create_app(cast("Economy", SimpleNamespace(settings=SimpleNamespace(pool_size=1)))).openapi()
+    return create_app(
+        cast("Economy", SimpleNamespace(settings=SimpleNamespace(pool_size=1, auth="loopback")))
+    ).openapi()
 
 
 @dataclass

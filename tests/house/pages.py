@@ -13,7 +13,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from tests.house.client import write_client
+from tests.house.access import access_page, routes_of
+from tests.house.client import description, write_client
 from tests.house.source import ROOT
 
 from scidex.core.settings import Settings
@@ -112,9 +113,10 @@ def check_page(model: type[BaseModel], page: str, variable: str) -> list[str]:
 
 
 def write_pages(docs: Path = ROOT / "docs") -> None:
-    """Make both pages anew."""
+    """Make every page anew."""
     (docs / "settings.md").write_text(settings_page(), encoding="utf-8")
     (docs / "policy.md").write_text(policy_page(), encoding="utf-8")
+    (docs / "access.md").write_text(access_page(routes_of(description())), encoding="utf-8")
 
 
 if __name__ == "__main__":

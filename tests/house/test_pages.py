@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pydantic import Field
+from tests.house.access import access_page, routes_of
+from tests.house.client import description
 from tests.house.pages import check_page, policy_page, settings_page
 from tests.house.source import ROOT
 
@@ -23,6 +25,11 @@ def test_every_policy_field_is_on_its_page() -> None:
     page = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
     assert page == policy_page(), WRITE
     assert check_page(Policy, page, "{name}") == []
+
+
+def test_every_route_is_on_the_page_that_says_who_may_ask() -> None:
+    page = (ROOT / "docs/access.md").read_text(encoding="utf-8")
+    assert page == access_page(routes_of(description())), WRITE
 
 
 def test_there_are_few_settings() -> None:

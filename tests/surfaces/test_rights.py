@@ -86,4 +86,4 @@ def test_every_line_of_a_batch_needs_what_its_route_needs():
 
 def test_presets_are_made_of_scopes_and_only_operators_have_all():
     assert all(set(scopes) <= SCOPES.keys() for scopes in PRESETS.values())
-    assert [name for name, scopes in PRESETS.items() if {"operate", "keys"} & set(scopes)] == ["operator"]
+    assert [name for name, scopes in PRESETS.items() if set(scopes) == set(SCOPES)] == ["operator"]

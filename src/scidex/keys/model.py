@@ -32,6 +32,8 @@ PRESETS = {
     "reviewer": ("read", "review"),
     "funder": ("read", "fund"),
     "auditor": ("read",),
+    "issuer": ("read", "operate"),
+    "resolver": ("read", "review"),
     "operator": tuple(SCOPES),
 }
 """Scopes that go together, by who asks for such a key."""

@@ -25,7 +25,9 @@ def issue(
     of: Annotated[str | None, typer.Option("--of", metavar="ACTOR", help="Whose key; by default of who asks.")] = None,
     preset: Annotated[
         str | None,
-        typer.Option("--for", metavar="WHOM", help="Scopes for: agent, reviewer, funder, auditor, operator."),
+        typer.Option(
+            "--for", metavar="WHOM", help="Scopes for: agent, reviewer, funder, auditor, issuer, resolver, operator."
+        ),
     ] = None,
     scope: Annotated[
         list[str] | None,

@@ -42,6 +42,7 @@ from scidex.surfaces.http import (
 from scidex.surfaces.http.edge import Edge
 from scidex.surfaces.http.metrics import Metrics
 from scidex.surfaces.http.problems import MEDIA_TYPE, Problem, add_handlers
+from scidex.surfaces.http.rights import OPEN_PATHS, scopes_of
 from scidex.surfaces.http.streams import Hub
 from scidex.views import LINES, Known
 
@@ -60,9 +61,10 @@ between 0 and 1. Times carry their zone and are answered in UTC.
 answered the same to the byte, with the header `Idempotency-Replayed: true`; with another request it is refused
 (`key_reused`).
 
-**Refusals** are `application/problem+json`; `code` is the word to act upon. 400: mend the request. 403: another actor
-must ask. 404: it names what is not there. 409: ask again after a change. 402: a budget is short, do not try again.
-503: nothing happened, try again with the same key.
+**Refusals** are `application/problem+json`; `code` is the word to act upon. 400: mend the request. 401: another key.
+403: another actor must ask, or a key with another scope. 404: it names what is not there. 409: ask again after a
+change. 402: a budget is short, do not try again. 429: later, Retry-After says when. 503: nothing happened, try again
+with the same key.
 """
 TAGS = [
     {"name": "markets", "description": "prices, orders, positions, what decisions read, and how markets open and end"},
@@ -97,6 +99,10 @@ REFUSALS = {
     409: "Refused: the state does not allow it now",
     413: "Invalid: the body is too large",
     503: "Busy: nothing happened, try again with the same key",
+}
+OF_KEYS = {
+    401: "Forbidden: a key is needed, or the one that was sent is not accepted",
+    429: "Busy: the key asks too often; try again after Retry-After",
 }
 
 
@@ -188,14 +194,14 @@ def _description_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
                 tags=app.openapi_tags,
                 routes=app.routes,
             )
-            _mend(found)
+            _mend(found, needs_key=app.state.economy.settings.auth == "keys")
             app.openapi_schema = found
         return app.openapi_schema
 
     return describe
 
 
-def _mend(description: dict[str, Any]) -> None:
+def _mend(description: dict[str, Any], *, needs_key: bool) -> None:
     schemas = description["components"]["schemas"]
     schemas["Problem"] = Problem.model_json_schema()
     schemas.update(batch.schemas_of(LINES))
@@ -205,12 +211,34 @@ def _mend(description: dict[str, Any]) -> None:
         # Receipts say this in a header, so that a repeated answer is the first one to the byte.
         if schema.get("properties", {}).pop("repeated", None):
             schema["required"].remove("repeated")
-    for path in description["paths"].values():
-        for operation in path.values():
+    description["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "a key, `scidex_...`, or a token of the issuer"}
+    }
+    for address, path in description["paths"].items():
+        for method, operation in path.items():
             operation["responses"].pop("422", None)
+            _secure(operation, address, method, needs_key=needs_key)
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 if "example" not in content:
                     content["example"] = _example_of(content["schema"], schemas)
+
+
+def _secure(operation: dict[str, Any], address: str, method: str, *, needs_key: bool) -> None:
+    """Say of which scopes a key needs one, and which refusals can only be of those who are asked, or of changes."""
+    responses = operation["responses"]
+    if method == "get":
+        # A body that is not read is not too large, and what changes nothing needs no budget.
+        for status in ("402", "413"):
+            responses.pop(status, None)
+    if address in OPEN_PATHS:
+        operation["security"] = []
+        responses.pop("403", None)
+        return
+    scopes = scopes_of(operation["operationId"], (method.upper(),))
+    keyed: list[dict[str, list[str]]] = [{"key": [scope]} for scope in scopes] or [{"key": []}]
+    operation["security"] = keyed if needs_key else [*keyed, {}]
+    responses |= {str(status): _described(meaning) for status, meaning in OF_KEYS.items()}
+    operation["responses"] = dict(sorted(responses.items()))
 
 
 def _example_of(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:

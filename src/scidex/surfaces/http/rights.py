@@ -35,7 +35,7 @@ _BY_SCOPES: dict[str, tuple[str, ...]] = {
         *("post_bounty", "post_bounty_add", "post_refund", "post_open"),
     ),
     "review": (
-        *("post_output_verified", "post_edges_judged", "post_edges_merged", "post_edge_split"),
+        *("post_output_verified", "post_edges_judged", "post_edge_reinstated", "post_edges_merged", "post_edge_split"),
         *("post_vote", "post_signal", "post_decision", "post_staged", "post_stage", "post_resolve"),
     ),
     "operate": (
@@ -44,7 +44,7 @@ _BY_SCOPES: dict[str, tuple[str, ...]] = {
     ),
     "keys": ("post_actor", "get_keys", "post_key", "post_key_rotated", "post_key_revoked"),
     # Those who made something may take it back, and reviewers may take it from them.
-    "work review": ("post_output_retracted", "post_edge_retracted", "post_edge_reinstated", "post_gain_retracted"),
+    "work review": ("post_output_retracted", "post_edge_retracted", "post_gain_retracted"),
     "fund review": ("post_bounty_award", "post_bounty_decline", "post_close", "post_void"),
     # Each line needs its own.
     "": ("post_batch",),
