@@ -21,6 +21,7 @@ CALLERS = {
 NOBODY = "nobody"
 ITS_OWN = {
     **dict.fromkeys(("post_bounty_release", "post_bounty_submit"), ()),
+    **dict.fromkeys(("post_work_heartbeat", "post_work_finish", "post_work_fail", "post_work_return"), ("operator",)),
     **dict.fromkeys(("post_bounty_award", "post_bounty_decline"), ("reviewer", "operator")),
     **dict.fromkeys(("post_output_retracted", "post_edge_retracted", "post_gain_retracted"), ("reviewer", "operator")),
     **dict.fromkeys(
@@ -28,7 +29,7 @@ ITS_OWN = {
             *("post_liquidity", "post_plan", "post_cancel_plan", "post_staged", "post_refund", "post_output"),
             *("post_settle", "post_release", "post_extend", "post_proposal_open", "post_withdrawal"),
             *("post_transfer", "post_hold", "post_hold_post", "post_hold_void"),
-            *("post_key_rotated", "post_key_revoked"),
+            *("post_key_rotated", "post_key_revoked", "post_work_withdraw"),
         ),
         ("operator",),
     ),
@@ -38,6 +39,7 @@ BY_ROLE = {
     **dict.fromkeys(
         (
             *("post_allocate", "post_spending", "put_budget", "put_limit", "post_override", "post_review"),
+            "post_work_revive",
             *("post_resolve", "post_void"),
             "post_retire",  # and issuers, what is their own
         ),

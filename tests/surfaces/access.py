@@ -141,6 +141,18 @@ class World:
         found: str = self.must("/api/economics/reservations", body)["reservation"]
         return found
 
+    def item(self, kind: str | None = None) -> str:
+        subject = {"artifact_type": "hypothesis", "artifact_id": "tau-spreads-trans-synaptically"}
+        body = {**subject, "kind": kind or self.name("kind"), "api_calls": 1}
+        found: str = self.must("/api/work/items", body)["item"]
+        return found
+
+    def claim(self) -> str:
+        kind = self.name("kind")
+        self.item(kind)
+        found: str = self.must("/api/work/claim", {"kinds": [kind], "seconds": 60}, self.author)["claim"]
+        return found
+
     def key(self) -> str:
         found: str = self.must("/api/keys", {"scopes": ["read"]})["key"]
         return found
@@ -184,7 +196,8 @@ class World:
     def prepared(self, of: Operation) -> tuple[str, Any]:
         """The path and the body of the example, about things made for this route."""
         named = {
-            each: getattr(self, each)() for each in re.findall(r"{(bounty|hold|reservation|key|proposal)}", of.path)
+            each: getattr(self, each)()
+            for each in re.findall(r"{(bounty|hold|reservation|key|proposal|item|claim)}", of.path)
         }
         for each in re.findall(r"{(\w+)}", of.path):
             named.setdefault(each, {"artifact_type": "hypothesis"}.get(each, "tau-spreads-trans-synaptically"))
@@ -200,6 +213,7 @@ class World:
 
     def about_new_things(self, of: Operation, named: dict[str, str], body: dict[str, Any]) -> None:
         body.pop("idempotency_key", None)
+        body.pop("wait_s", None)
         if "market" in body:
             body["market"] = self.market()
         if "edge" in body:

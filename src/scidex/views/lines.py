@@ -45,7 +45,7 @@ class ActorDiffers(Forbidden):
 class Line(Ask):
     """What every line may say besides what it asks for. `SCOPES` are those of which the asker's key needs one."""
 
-    SCOPES: ClassVar[tuple[str, ...]]
+    SCOPES: ClassVar[tuple[str, ...]] = ("operate",)
 
     actor: Text | None = Field(default=None, description="who asks: nobody but who asks for the whole batch")
 
@@ -278,6 +278,7 @@ class AddWorkLine(AddWorkBody, Line):
     model_config = example(do="work_add", **_HYPOTHESIS, kind="literature-sweep", llm_tokens=2000, tier="standard")
 
     do: Literal["work_add"]
+    SCOPES = ("work",)
 
 
 class FinishWorkLine(FinishTerms, Line):
@@ -286,6 +287,7 @@ class FinishWorkLine(FinishTerms, Line):
     model_config = example(do="work_finish", claim="c17", used=[{"unit": "llm_standard", "amount": 1600}])
 
     do: Literal["work_finish"]
+    SCOPES = ("work",)
 
 
 LINES: TypeAdapter[Any] = TypeAdapter(

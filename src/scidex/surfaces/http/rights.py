@@ -21,6 +21,8 @@ _BY_SCOPES: dict[str, tuple[str, ...]] = {
     ),
     "work": (
         *("post_bounty_claim", "post_bounty_release", "post_bounty_submit"),
+        *("post_work_item", "post_work_withdraw", "post_work_claim"),
+        *("post_work_heartbeat", "post_work_finish", "post_work_fail", "post_work_return"),
         *("post_entity", "post_output", "post_edges"),
         *("post_work_item", "post_work_claim", "post_work_heartbeat", "post_work_withdraw"),
         *("post_work_finish", "post_work_fail", "post_work_return"),
