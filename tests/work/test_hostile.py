@@ -39,6 +39,12 @@ def test_a_kind_that_is_no_name_harms_nobody_else_in_the_batch(lab, kind):
     assert claimed.result.item == item
 
 
+def test_too_many_kinds_are_refused(lab):
+    lab.add(lab.project("h"))
+    with pytest.raises(work.TooManyKinds):
+        lab.claim(kinds=[f"kind {n}" for n in range(51)])
+
+
 def test_who_gives_an_item_back_gets_another_if_there_is_one(lab):
     h = lab.project("h")
     first, second = lab.add(h), lab.add(h)

@@ -72,6 +72,7 @@ from scidex.work.refusals import (
     NoWork,
     PayloadInvalid,
     TooManyBefore,
+    TooManyKinds,
     UnknownItem,
     UnknownWorkClaim,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "ReviveWork",
     "Terms",
     "TooManyBefore",
+    "TooManyKinds",
     "UnknownItem",
     "UnknownWorkClaim",
     "WithdrawWork",

@@ -224,9 +224,10 @@ def claim_work(
 ) -> Receipt[Claimed]:
     """Take the next piece of work, of these kinds if any are named, with its budget reserved, for so many seconds.
 
-    Refuses: NameInvalid, NoWork, UnknownItem, ItemTaken, DurationInvalid, VectorInvalid, UnknownUnit, AmountNotNumber,
-    AmountNotPositive, AmountTooLarge, AmountNegative, UnknownModel, TierDiffers, UnknownActor, UnknownEntity,
-    PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached, KeyReused.
+    Refuses: TooManyKinds, NameInvalid, NoWork, UnknownItem, ItemTaken, DurationInvalid, VectorInvalid, UnknownUnit,
+    AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, UnknownModel, TierDiffers, UnknownActor,
+    UnknownEntity, PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached,
+    KeyReused.
     """
     return _one(tx, ClaimWork(tuple(kinds), seconds), key)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heapify, heappop, heapreplace
 from threading import Lock
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from scidex.core.db import Tx
 from scidex.core.journal import Request
@@ -25,7 +25,7 @@ from scidex.metering import UnknownModel
 from scidex.policy import Policy, current
 from scidex.senate.budgets import Amounts, to_reserve
 from scidex.work.choosing import Figures, Ranked, ageing_of, random_place, ranking_of
-from scidex.work.model import DRAW_ONE, Choice, ClaimWork
+from scidex.work.model import DRAW_ONE, KINDS_MAX, Choice, ClaimWork
 from scidex.work.store import WINDOW, Candidate, Heading, find_candidates, find_headings, lock_items
 
 Kinds = tuple[str, ...]
@@ -73,8 +73,7 @@ class Board:
         by_kinds: dict[Kinds, list[int]] = {}
         for place, request in enumerate(requests):
             command = request.command
-            # Where a kind is no name there is nothing to look for, and the rule says why.
-            if isinstance(command, ClaimWork) and command.choice is None and all(map(_is_name, command.kinds)):
+            if isinstance(command, ClaimWork) and command.choice is None and _may_ask(command.kinds):
                 kinds = tuple(sorted(set(command.kinds)))
                 by_kinds.setdefault(kinds, []).append(place)
         taken: set[str] = set()
@@ -281,12 +280,14 @@ class _Stock:
         return given
 
 
-def _is_name(given: object) -> bool:
+def _may_ask(kinds: Kinds) -> bool:
+    """Whether there is anything to look for; if not, the rule says why."""
     try:
-        check_name(cast(str, given), "kind")
+        for kind in kinds:
+            check_name(kind, "kind")
     except NameInvalid:
         return False
-    return True
+    return len(kinds) <= KINDS_MAX
 
 
 def asks_for_work(request: Request) -> bool:

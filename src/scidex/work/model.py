@@ -26,6 +26,8 @@ ONE = 1_000_000
 """Scores, ranks, rewards and propensities are in parts of 10^-6."""
 DRAW_ONE = 10**9
 """Draws are whole numbers from 0 to below this."""
+KINDS_MAX = 50
+"""The most kinds that a claim may name: what is next is looked up for each of them."""
 ATTEMPTS = 3
 """How often an item is tried whose proposer does not say."""
 

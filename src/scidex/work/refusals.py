@@ -17,6 +17,10 @@ class TooManyBefore(Invalid):
     """{given} items are too many to wait for, or one is named twice; name at most {most}, each once."""
 
 
+class TooManyKinds(Invalid):
+    """{given} kinds are too many to ask for at once; name at most {most}, or none to get work of any kind."""
+
+
 class NotYourClaimOfWork(Forbidden):
     """{actor} does not hold the claim {claim}; only who does, or an operator, may end it or hold it longer."""
 

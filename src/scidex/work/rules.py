@@ -44,6 +44,7 @@ from scidex.work.model import (
     FINISHED,
     HELD,
     ITEMS,
+    KINDS_MAX,
     LATE,
     OPEN,
     RANDOM,
@@ -69,6 +70,7 @@ from scidex.work.refusals import (
     ItemTaken,
     NotYourClaimOfWork,
     NoWork,
+    TooManyKinds,
     UnknownWorkClaim,
 )
 
@@ -91,10 +93,12 @@ def reservation_for(item: WorkItem, choice: Choice, seconds: int) -> Reserve:
 def claim(state: State, command: ClaimWork, context: Context) -> Claimed:
     """Reserve what the chosen item may take, and let the actor have it until the reservation ends.
 
-    Refuses: NameInvalid, NoWork, UnknownItem, ItemTaken, DurationInvalid, VectorInvalid, UnknownUnit, AmountNotNumber,
-    AmountNotPositive, AmountTooLarge, AmountNegative, UnknownModel, TierDiffers, UnknownActor, UnknownEntity,
-    PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached.
+    Refuses: TooManyKinds, NameInvalid, NoWork, UnknownItem, ItemTaken, DurationInvalid, VectorInvalid, UnknownUnit,
+    AmountNotNumber, AmountNotPositive, AmountTooLarge, AmountNegative, UnknownModel, TierDiffers, UnknownActor,
+    UnknownEntity, PriceUnknown, NoBudget, BudgetExhausted, DailyCapReached, LimitReached, ProviderRateReached.
     """
+    if len(command.kinds) > KINDS_MAX:
+        raise TooManyKinds(given=len(command.kinds), most=KINDS_MAX)
     for kind in command.kinds:
         check_name(kind, "kind")
     choice = command.choice
