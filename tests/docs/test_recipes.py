@@ -20,6 +20,7 @@ RECIPES = sorted((Path(__file__).parents[2] / "docs/recipes").glob("*.md"))
 TOLD = {
     "otel": '"amount":1600.0',
     "litellm": "402 budget_exhausted",
+    "mcp": "DENY | insufficient_funds",
     "meters": "api_calls 1.0 pubmed GET /entrez/eutils/esearch.fcgi 200",
 }
 """What some recipes show in the end."""

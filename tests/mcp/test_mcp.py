@@ -325,25 +325,16 @@ def answered(process: subprocess.Popen[str]) -> None:
     assert json.loads(process.stdout.readline())["id"] == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_stdio_quietly(new_database: Callable[[], str], number: signal.Signals):
+def test_ctrl_c_ends_stdio_quietly(new_database: Callable[[], str]):
     process = started(new_database())
     answered(process)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
     assert (out, err) == ("", "")
     assert process.returncode == 0
 
 
-def test_the_end_of_input_ends_stdio_quietly_and_topics_that_are_not_there_are_refused(
-    new_database: Callable[[], str],
-):
-    database = new_database()
-    process = started(database)
+def test_the_end_of_input_ends_stdio_quietly(new_database: Callable[[], str]):
+    process = started(new_database())
     answered(process)
-    out, err = process.communicate(timeout=30)
-    assert (out, err, process.returncode) == ("", "", 0)
-    process = started(database, "--tools", "sing")
-    out, err = process.communicate(timeout=30)
-    assert (out, process.returncode) == ("", 2)
-    assert "There are no tools sing_*" in err
+    assert (*process.communicate(timeout=60), process.returncode) == ("", "", 0)
