@@ -11,14 +11,39 @@ from scidex.client import Client
 from scidex.fleet.world import FAMILIES, Artifact, Traits, World
 
 if TYPE_CHECKING:
-    from scidex.client.operations.markets_2 import ReplicationGiven
+    from scidex.client.given import ReplicationGiven, UsedGiven
 
 WORK_TOKENS = 2_000
 """LLM tokens of the standard tier that a piece of work takes at most."""
+CLAIM_S = 60
+"""How long a claim runs without a heartbeat, in seconds."""
 RESULT = "result"
 """The type of entity that agents' outputs are registered as."""
-_EVERYBODY = {"work": 40, "trade": 30, "rest_order": 5, "take_bounty": 6, "offer_bounty": 2, "propose": 2, "settle": 5}
+_EVERYBODY = {
+    "work": 40,
+    "plan_work": 12,
+    "spend": 4,
+    "trade": 30,
+    "rest_order": 5,
+    "take_bounty": 6,
+    "offer_bounty": 2,
+    "propose": 2,
+    "settle": 5,
+}
 _REVIEWERS = {"verify": 20, "judge": 8, "rate": 6, "vote": 8, "award": 6}
+
+
+def add_work(client: Client, artifact: Artifact) -> None:
+    """Put three pieces of work on an artifact into the queue, for who works in its field."""
+    for _ in range(3):
+        client.post_work_item(
+            artifact_type=artifact.kind,
+            artifact_id=artifact.name,
+            kind=artifact.field,
+            llm_standard=WORK_TOKENS,
+            usd="0.05",
+            payload={"look for": artifact.title},
+        )
 
 
 class Deeds:
@@ -44,43 +69,54 @@ class Deeds:
         return deed
 
     def work(self) -> str:
-        """Reserve, work, settle, and put down what was found."""
-        artifact = self._chance.choice(self._own)
-        model = FAMILIES[self._who.family]
-        name = f"{self._who.name} {uuid4().hex[:12]}"
+        """Claim the next piece of work of one's fields, do it, and put down what was used, found and made."""
+        claim = self._client.post_work_claim(kinds=self._who.fields, seconds=CLAIM_S, wait_s=1)
+        artifact = self._world.named[claim.artifact_id]
+        fate = self._chance.random()
+        if fate < 0.03:
+            self._client.post_work_return(claim.claim)
+            return "given back"
+        read, written = self._worked()
+        used: UsedGiven = {
+            "model": FAMILIES[self._who.family],
+            "input_tokens": read,
+            "output_tokens": written,
+            "event": claim.claim,
+        }
+        if fate < 0.08:
+            self._client.post_work_fail(claim.claim, reason="the source was not to be had", used=[used])
+            return "failed"
+        if fate < 0.18:
+            self._client.post_work_heartbeat(claim.claim, seconds=CLAIM_S)
+        found = self._world.found(self._who, artifact, read + written, self._chance)
+        source = f"https://lab.example/{claim.claim}"
+        self._client.post_work_finish(
+            claim.claim,
+            used=[used],
+            edges=[
+                {"subject": subject, "predicate": predicate, "object": target, "source": source}
+                for subject, predicate, target in found
+            ],
+            outputs=[{"output_type": RESULT, "output_id": self._register(artifact)}] if fate > 0.7 else [],
+        )
+        return "found" if found else "found nothing"
+
+    def plan_work(self) -> str:
+        """Put work that seems to pay into the queue."""
+        artifact = self._chance.choices(self._own, [each.yields for each in self._own])[0]
+        add_work(self._client, artifact)
+        return "planned"
+
+    def spend(self) -> str:
+        """Call a model without a piece of work: reserve, call, settle."""
+        artifact, model = self._chance.choice(self._own), FAMILIES[self._who.family]
         reserved = self._client.post_reservation(
-            artifact_type=artifact.kind,
-            artifact_id=artifact.name,
-            llm_standard=WORK_TOKENS,
-            model=model,
-            usd="0.05",
-            work=name,
-            seconds=60,
+            artifact_type=artifact.kind, artifact_id=artifact.name, llm_standard=WORK_TOKENS, model=model, usd="0.05"
         )
         read, written = self._worked()
-        self._client.post_settle(
-            reserved.reservation,
-            used=[{"model": model, "input_tokens": read, "output_tokens": written, "event": name}],
-        )
-        found = self._world.found(self._who, artifact, read + written, self._chance)
-        if found:
-            self._client.post_edges(
-                artifact_type=artifact.kind,
-                artifact_id=artifact.name,
-                work_item=name,
-                edges=[
-                    {
-                        "subject": subject,
-                        "predicate": predicate,
-                        "object": target,
-                        "source": f"https://lab.example/{name[-12:]}",
-                    }
-                    for subject, predicate, target in found
-                ],
-            )
-        if self._chance.random() < 0.3:
-            self._make(artifact)
-        return "found" if found else "found nothing"
+        used: UsedGiven = {"model": model, "input_tokens": read, "output_tokens": written}
+        self._client.post_settle(reserved.reservation, used=[used])
+        return "spent"
 
     def trade(self) -> str:
         """Buy where the price of a hypothesis is off by more than a little."""
@@ -265,13 +301,18 @@ class Deeds:
         return self._who.reviewer and self._who.name not in parties
 
     def _make(self, artifact: Artifact) -> str:
-        """Register an output."""
-        output = f"{artifact.name}-r{uuid4().hex[:10]}"
-        self._client.post_entity(
-            entity_type=RESULT, entity_id=output, title=f"On {artifact.title}", domain=artifact.field
-        )
+        """Make an output outside of a piece of work."""
+        output = self._register(artifact)
         self._client.post_output(output_id=output, output_type=RESULT)
         return output
+
+    def _register(self, artifact: Artifact) -> str:
+        """Enter something new that was made about an artifact."""
+        name = f"{artifact.name}-r{uuid4().hex[:10]}"
+        self._client.post_entity(
+            entity_type=RESULT, entity_id=name, title=f"On {artifact.title}", domain=artifact.field
+        )
+        return name
 
     def _worked(self) -> tuple[int, int]:
         """Some time, and the tokens read and written in it."""

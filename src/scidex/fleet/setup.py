@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from scidex.client import Client
 from scidex.core.errors import Refusal
+from scidex.fleet.deeds import add_work
 from scidex.fleet.world import Traits, World
 
 FOUNDER = "fleet-foundation"
@@ -35,6 +36,7 @@ def found(operator: Client, world: World) -> None:
     for each in world.artifacts:
         operator.post_entity(entity_type=each.kind, entity_id=each.name, title=each.title, domain=each.field)
         operator.put_budget(each.kind, each.name, pool=POOL, budgets={UNIT: BUDGET_TOKENS})
+        add_work(operator, each)
         if each.kind == "hypothesis":
             operator.post_open(
                 market=each.name,
