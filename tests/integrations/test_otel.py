@@ -309,6 +309,10 @@ def test_context_is_bounded() -> None:
         ({"scidex.reservation.id": "r99"}, "r99"),
         ({"gen_ai.usage.input_tokens": "many"}, "'many'"),
         ({"gen_ai.response.model": "two\nlines"}, "model"),
+        ({"scidex.entity.id": "nul\0"}, "scidex.entity.id"),
+        ({"scidex.reservation.id": "nul\0"}, "scidex.reservation.id"),
+        ({"scidex.work.id": ""}, "scidex.work.id"),
+        ({"scidex.actor": "x" * 201}, "scidex.actor"),
     ],
 )
 def test_a_span_that_cannot_be_counted_is_told_and_the_others_count(
@@ -433,6 +437,16 @@ def test_of_another_s_reservation_nothing_is_used(office: Economy, door: httpx.C
         ({"Content-Type": "application/x-protobuf"}, b"\xff\xff", 400, "cannot be parsed"),
         ({"Content-Type": "application/json"}, b"{", 400, "JSON does not fit"),
         ({"Content-Type": "application/json"}, b"[]", 400, "JSON does not fit"),
+        ({"Content-Type": "application/json"}, b'{"resourceSpans": [{"x": "\\ud800"}]}', 400, "JSON does not fit"),
+        ({"Content-Type": "application/json"}, b"null", 400, "JSON does not fit"),
+        ({"Content-Type": "application/json"}, b"[" * 5000, 400, "JSON does not fit"),
+        ({"Content-Type": "application/json"}, b'{"resourceSpans": [null]}', 400, "JSON does not fit"),
+        (
+            {"Content-Type": "application/json"},
+            b'{"resourceSpans": [{"resource": {"attributes": [5]}}]}',
+            400,
+            "not fit",
+        ),
         ({"Content-Type": "application/json"}, b'{"resourceSpans": {"a": 1}}', 400, "no array"),
         ({"Content-Type": "text/plain"}, b"", 400, "Content-Type"),
         ({"Content-Type": "application/json", "Content-Encoding": "br"}, b"", 400, "'br'"),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from scidex.core.errors import Invalid
+from scidex.core.names import check_name
 
 INFERENCE = ("chat", "generate_content", "text_completion", "embeddings")
 """Operations whose tokens count. Those of agents and workflows repeat what their calls have used."""
@@ -78,7 +79,10 @@ class Call(NamedTuple):
 
 
 def call_of(span: Span) -> Call | None:
-    """The call that a span is of, or None if it is of something else, or used nothing. Refuses: SpanInvalid."""
+    """The call that a span is of, or None if it is of something else, or used nothing.
+
+    Refuses: SpanInvalid, NameInvalid.
+    """
     said = span.attributes
     operation = said.get("gen_ai.operation.name")
     if operation is not None and operation not in INFERENCE:
@@ -137,7 +141,7 @@ def context_of(span: Span) -> str:
 def _own(span: Span, name: str) -> str | None:
     """An attribute of ours, of the span or else of its process; an operation's baggage is copied to its spans."""
     found = span.attributes.get(name, span.resource.get(name))
-    return None if found is None else str(found)
+    return None if found is None else check_name(str(found), name)
 
 
 def _first(said: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
