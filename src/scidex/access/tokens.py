@@ -61,6 +61,7 @@ class Issuer:
         self._clock = clock
         self._keys: dict[str, PyJWK] = {}
         self._fetched: datetime | None = None
+        self._down: tuple[datetime, str] | None = None
         self._lock = Lock()
 
     def verified(self, token: str) -> tuple[str, frozenset[str]]:
@@ -92,11 +93,23 @@ class Issuer:
         with self._lock:
             age = None if self._fetched is None else abs(self._clock() - self._fetched)
             if age is None or age > KEPT or (kid not in self._keys and age > ASKED_AGAIN):
-                self._keys = self._fetch()
+                self._keys = self._fetch_if_up()
                 self._fetched = self._clock()
             found = self._keys.get(kid)
         if found is None:
             raise KeyRefused(problem="the token is signed with a key that its issuer does not publish")
+        return found
+
+    def _fetch_if_up(self) -> dict[str, PyJWK]:
+        """Fetch, unless that has just failed: then everybody who waits is told at once, and not after a fetch each."""
+        if self._down is not None and abs(self._clock() - self._down[0]) < ASKED_AGAIN:
+            raise IssuerDown(issuer=self._issuer, problem=self._down[1])
+        try:
+            found = self._fetch()
+        except IssuerDown as down:
+            self._down = self._clock(), str(down.facts["problem"])
+            raise
+        self._down = None
         return found
 
     def _fetch(self) -> dict[str, PyJWK]:
