@@ -9,11 +9,16 @@ from collections.abc import Callable
 import httpx
 import pytest
 from tests.dashboard.conftest import Site, Visit, barriers, served
-from tests.dashboard.world import T
+from tests.dashboard.world import IDEAS, T
 
 from scidex.exchange.markets import place_order
 
-PAGES = {"pipeline": "/", "sign-in": "/sign-in"}
+PAGES = {
+    "pipeline": "/",
+    "markets": "/markets",
+    "artifact": "/artifacts/hypothesis/tau-spreads",
+    "sign-in": "/sign-in",
+}
 
 
 def test_the_start_page_shows_where_capital_goes_and_what_waits(visit: Callable[..., Visit]) -> None:
@@ -44,8 +49,59 @@ def test_what_others_do_shows_without_a_reload(visit: Callable[..., Visit], site
     assert page.evaluate("window.notReloaded")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 768, 390])
+def test_artifacts_are_found_by_words_and_have_an_address_each(visit: Callable[..., Visit]) -> None:
+    page = visit().open("/markets")
+    assert page.get_by_role("row").count() == 1 + len(IDEAS)
+    page.get_by_label("Words of title").fill("amyl clear")
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_url("**/markets?words=amyl+clear")
+    assert page.get_by_role("row").count() == 2
+    page.get_by_role("link", name="Slow-wave sleep").click()
+    page.wait_for_url("**/artifacts/hypothesis/sleep-clears")
+    page.get_by_role("heading", name="Slow-wave sleep drives amyloid clearance", level=1).wait_for()
+    page.go_back()
+    page.get_by_role("link", name="Slow-wave sleep").wait_for()
+    page.goto(page.url.replace("amyl+clear", "odd"))
+    page.get_by_role("link", name="A title with").click()
+    page.get_by_text("<b>odd</b> & co, registered by operator").wait_for()
+    missing = visit().open("/artifacts/hypothesis/nothing-there")
+    assert "nothing-there" in missing.get_by_role("alert").inner_text()
+
+
+def test_an_order_is_seen_before_it_is_placed_and_its_receipt_is_in_the_journal(
+    visit: Callable[..., Visit], site: Site
+) -> None:
+    visitor = visit()
+    visitor.context.add_cookies([{"name": "scidex_actor", "value": "bob", "url": site.url}])
+    page = visitor.open("/artifacts/hypothesis/butyrate-als")
+    confirm, told = page.get_by_role("button", name="Confirm"), page.get_by_role("status")
+    page.get_by_label("Amount").fill("12.5")
+    page.get_by_label("Outcome").select_option("no")
+    assert not confirm.is_visible()
+    page.get_by_role("button", name="See what it does").click()
+    told.get_by_text("would cost 12.5 tokens now").wait_for()
+    assert "refused if the average price would be above" in told.inner_text()
+    page.get_by_label("Amount").fill("7")
+    confirm.wait_for(state="hidden")
+    page.get_by_role("button", name="See what it does").click()
+    told.get_by_text("would cost 7 tokens now").wait_for()
+    confirm.click()
+    told.get_by_text("journal entry").wait_for()
+    number = int(told.inner_text().split("journal entry ")[1].split(":")[0])
+    with site.economy.reading() as tx:
+        row = tx.execute("SELECT actor, kind FROM journal WHERE number = %s", [number]).fetchone()
+    assert row == ("bob", "market.order")
+    page.get_by_role("region", name="Positions").get_by_text("bob").wait_for()
+    page.get_by_label("Amount").fill("5000")
+    page.get_by_role("button", name="See what it does").click()
+    confirm.click()
+    told.get_by_text("actor:bob/wallet/token has").wait_for()
+    page.get_by_label("Amount").fill("a lot")
+    page.get_by_role("button", name="See what it does").click()
+    told.get_by_text("not a number").wait_for()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (768, "dark"), (390, "light"), (390, "dark")])
 def test_pages_fit_and_keep_nobody_out(visit: Callable[..., Visit], width: int, scheme: str) -> None:
     visitor = visit(width, scheme)
     for name, path in PAGES.items():

@@ -1,9 +1,10 @@
 """The economy at a glance: from capital to knowledge, what pools have left, what needs a decision. It only reads."""
 
-from scidex.insight.actions import attention, pipeline, pools
+from scidex.insight.actions import attention, listed, pipeline, pools
 from scidex.insight.model import (
     CAPITAL,
     Concern,
+    Listed,
     PeriodInvalid,
     Pipeline,
     PipelineArtifact,
@@ -16,6 +17,7 @@ from scidex.insight.model import (
 __all__ = [
     "CAPITAL",
     "Concern",
+    "Listed",
     "PeriodInvalid",
     "Pipeline",
     "PipelineArtifact",
@@ -24,6 +26,7 @@ __all__ = [
     "Pools",
     "TopInvalid",
     "attention",
+    "listed",
     "pipeline",
     "pools",
 ]

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from scidex.core.db import Tx
+from scidex.entities import EntityKey
 from scidex.exchange.resource_allocator import get_resource_budget_rankings
 from scidex.insight import rules, store
-from scidex.insight.model import EDGES, Concern, Pipeline, Pools
+from scidex.insight.model import EDGES, Concern, Listed, Pipeline, Pools
 from scidex.policy import current
 from scidex.senate.budgets import find_limits
 
@@ -63,3 +64,9 @@ def attention(tx: Tx) -> list[Concern]:
         rules.concern_of_seal(*store.find_unsealed(tx), tx.now),
     )
     return rules.in_order(found)
+
+
+def listed(tx: Tx, *, words: str = "", after: EntityKey = EntityKey("", ""), limit: int = 100) -> list[Listed]:
+    """A page of artifacts by type and id with the market on each: all of them, or those that have every word, or words
+    that begin so, in title or id."""
+    return store.find_listed(tx, rules.query_of(words), after, limit)

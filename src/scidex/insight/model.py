@@ -103,3 +103,18 @@ class Concern(NamedTuple):
     entity: EntityKey | None
     what: str
     due_at: datetime | None
+
+
+class Listed(NamedTuple):
+    """An artifact with the market on it, None where there is none: its first outcome, that one's price in 10^-12, what
+    is at risk and its liquidity in token parts."""
+
+    entity: EntityKey
+    title: str
+    market: str | None
+    state: str | None
+    outcome: str | None
+    price: int | None
+    at_risk: int | None
+    liquidity: int | None
+    trades: int | None

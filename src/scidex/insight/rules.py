@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ TOP_MAX = 100
 OTHERS = "others"
 BROUGHT, BROUGHT_NONE = "edges", "no_edges"
 SEALED_WITHIN = timedelta(minutes=1)
+_WORDS_MOST = 10
 _DEFAULT = Policy()
 
 
@@ -200,3 +202,13 @@ def in_order(concerns: Iterable[Concern]) -> list[Concern]:
         return not each.urgent, each.due_at is None, due, each.sort, each.subject
 
     return sorted(concerns, key=order)
+
+
+def query_of(words: str) -> str | None:
+    """What finds texts that have every one of these words, or words that begin so; None where there is no word.
+
+    >>> query_of("Tau spreads-along!"), query_of(" - ")
+    ("'tau':* & 'spreads':* & 'along':*", None)
+    """
+    found = re.findall(r"\w+", words.lower())[:_WORDS_MOST]
+    return " & ".join(f"'{word}':*" for word in found) or None

@@ -8,7 +8,7 @@ from typing import Any
 
 from scidex.core.db import Tx, columns
 from scidex.entities import EntityKey
-from scidex.insight.model import PoolLine, Portion
+from scidex.insight.model import Listed, PoolLine, Portion
 
 # The owner of a budget or a sink is entity:type:id, and a type has no colon.
 _PIPELINE = """
@@ -125,6 +125,28 @@ FROM (
 ) AS waiting
 """
 
+_LISTED = """
+SELECT entity_type, entity_id, title, market.market, state, outcomes[1], prices[1], at_risk, liquidity, trades
+"""
+_ITS_MARKET = """
+LEFT JOIN market_listing ON (artifact_type, artifact_id) = (entity_type, entity_id)
+LEFT JOIN market USING (market)
+ORDER BY entity_type, entity_id
+"""
+_ALL = """
+FROM (
+  SELECT entity_type, entity_id, title FROM entity
+  WHERE (entity_type, entity_id) > (%s, %s) ORDER BY entity_type, entity_id LIMIT %s
+) AS found
+"""
+_WITH_WORDS = """
+FROM (
+  SELECT entity_type, entity_id, title FROM entity
+  WHERE to_tsvector('simple'::regconfig, title || ' ' || entity_id) @@ to_tsquery('simple'::regconfig, %s)
+    AND (entity_type, entity_id) > (%s, %s) ORDER BY entity_type, entity_id LIMIT %s
+) AS found
+"""
+
 
 def find_portions(
     tx: Tx, *, since: datetime, until: datetime, worths: Sequence[tuple[str, float]], top: int
@@ -184,3 +206,12 @@ def find_unsealed(tx: Tx) -> tuple[int, datetime | None]:
     row = tx.execute(_UNSEALED).fetchone()
     assert row is not None
     return int(row[0]), row[1]
+
+
+def find_listed(tx: Tx, query: str | None, after: EntityKey, limit: int) -> list[Listed]:
+    """A page of artifacts by type and id with the market on each; `query` is in PostgreSQL's words for text search."""
+    if query is None:
+        rows = tx.execute(_LISTED + _ALL + _ITS_MARKET, [*after, limit])
+    else:
+        rows = tx.execute(_LISTED + _WITH_WORDS + _ITS_MARKET, [query, *after, limit])
+    return [Listed(EntityKey(row[0], row[1]), *row[2:]) for row in rows]

@@ -7,7 +7,8 @@ from datetime import datetime
 from pydantic import Field
 
 from scidex.core.units import UNITS, USD, to_number
-from scidex.insight import CAPITAL, Concern, Pipeline, PipelineArtifact, PoolLine, Pools
+from scidex.exchange.markets import lmsr
+from scidex.insight import CAPITAL, Concern, Listed, Pipeline, PipelineArtifact, PoolLine, Pools
 from scidex.views.base import View, tokens
 from scidex.views.knowledge import edges
 from scidex.views.reservations import LimitView, limit_view
@@ -91,6 +92,37 @@ class AttentionView(View):
     concerns: list[ConcernView]
     as_of: datetime
     source: str
+
+
+class ListedView(View):
+    """An artifact, and where the market on it stands; null where there is none."""
+
+    artifact_type: str
+    artifact_id: str
+    title: str
+    market: str | None
+    state: str | None
+    outcome: str | None = Field(description="the market's first outcome, which stands for the artifact")
+    price: float | None = Field(description="price of that outcome")
+    capital_at_risk: float | None
+    liquidity: float | None
+    trades: int | None
+
+
+def listed_view(found: Listed) -> ListedView:
+    """A line of the list of artifacts."""
+    return ListedView(
+        artifact_type=found.entity.entity_type,
+        artifact_id=found.entity.entity_id,
+        title=found.title,
+        market=found.market,
+        state=found.state,
+        outcome=found.outcome,
+        price=None if found.price is None else found.price / lmsr.PRICE_ONE,
+        capital_at_risk=None if found.at_risk is None else tokens(found.at_risk),
+        liquidity=None if found.liquidity is None else tokens(found.liquidity),
+        trades=found.trades,
+    )
 
 
 def pipeline_view(found: Pipeline, now: datetime) -> PipelineView:

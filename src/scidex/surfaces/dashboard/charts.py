@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scidex.surfaces.dashboard.markup import brief
-from scidex.views import insight
+from scidex.views import CandleView, insight
 
 _COLUMN_OF = {"bids": 0, "bounties": 0, "subsidy": 0, "grants": 0, "edges": 3, "no_edges": 3}
 _COLOURS = {
@@ -19,6 +19,7 @@ _COLOURS = {
 _ARTIFACT, _UNIT = "#7a8896", "#b0718f"
 _LABELS = {"edges": "brought edges", "no_edges": "no edges yet"}
 _LONGEST = 22
+_UP, _DOWN, _AXIS = "#3fa06b", "#c65b4e", "#7a8896"
 
 
 def sankey(found: insight.PipelineView) -> dict[str, Any]:
@@ -63,4 +64,23 @@ def _drawn(name: str, title: str | None, tokens: float) -> dict[str, Any]:
         "depth": column,
         "itemStyle": {"color": _COLOURS.get(name, _UNIT if column == 2 else _ARTIFACT), "borderWidth": 0},
         "label": {"formatter": f"{shown}  {brief(tokens)}"},
+    }
+
+
+def candles(found: list[CandleView]) -> dict[str, Any]:
+    """Prices by interval, the oldest first."""
+    ordered = list(reversed(found))
+    axis = {"axisLine": {"lineStyle": {"color": _AXIS}}, "splitLine": {"lineStyle": {"color": _AXIS, "opacity": 0.25}}}
+    drawn = {
+        "type": "candlestick",
+        "data": [[each.open, each.close, each.low, each.high] for each in ordered],
+        "itemStyle": {"color": _UP, "borderColor": _UP, "color0": _DOWN, "borderColor0": _DOWN},
+    }
+    return {
+        "animation": False,
+        "grid": {"left": 44, "right": 12, "top": 14, "bottom": 28},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "category", "data": [f"{each.start:%m-%d %H:%M}" for each in ordered], **axis},
+        "yAxis": {"type": "value", "min": 0, "max": 1, **axis},
+        "series": [drawn],
     }

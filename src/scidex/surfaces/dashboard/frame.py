@@ -18,7 +18,7 @@ from scidex.surfaces.dashboard.markup import Html, join, tag
 from scidex.surfaces.dashboard.reading import reading
 
 KEY_COOKIE, ACTOR_COOKIE = "scidex_key", "scidex_actor"
-MENU = (("/", "Pipeline"),)
+MENU = (("/", "Pipeline"), ("/markets", "Markets"))
 _FILES = files("scidex.surfaces.dashboard")
 # The saved choice is read before anything is drawn, so that a dark page is never light at first.
 THEME = f"<style>{(_FILES / 'style.css').read_text()}</style><script>{(_FILES / 'page.js').read_text()}</script>"

@@ -14,13 +14,13 @@ from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
 
 from scidex.economy import Economy
-from scidex.surfaces.dashboard import pipeline
+from scidex.surfaces.dashboard import artifact, markets, pipeline
 from scidex.surfaces.dashboard.frame import ACTOR_COOKIE, KEY_COOKIE, THEME
 from scidex.surfaces.dashboard.reading import open_for
 
 _KEPT_S = 30 * 86_400
 _EXACT = {"/", "/sign-in", "/sign-out", "/favicon.ico"}
-_BELOW = ("/_nicegui", "/_nicegui_ws")
+_BELOW = ("/markets", "/artifacts", "/_nicegui", "/_nicegui_ws")
 _COUNTED_AS = SimpleNamespace(path="(pages)")
 FAVICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='7' fill='#0b63ce'/>"
@@ -66,7 +66,8 @@ def mount(app: FastAPI, economy: Economy) -> None:
     app.router.routes.append(_Pages("", app=ours))
     app.state.is_page = _is_page
     ui.add_head_html(THEME, shared=True)
-    pipeline.add_pages()
+    for topic in (pipeline, markets, artifact):
+        topic.add_pages()
     # After the pages: one of them has the same path, and takes the place of whatever had it before.
     ours.add_route("/sign-in", _sign_in, methods=["POST"])
     ours.add_route("/sign-out", _sign_out, methods=["POST"])

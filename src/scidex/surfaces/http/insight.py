@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from scidex.core.db import Tx
-from scidex.insight import attention, pipeline, pools
-from scidex.surfaces.http.inputs import AsReader
-from scidex.views import When, insight
+from scidex.entities import EntityKey
+from scidex.insight import attention, listed, pipeline, pools
+from scidex.surfaces.http.inputs import After, AsReader, Limit
+from scidex.views import Page, Text, When, cursor, insight, names_of, page
 
 router = APIRouter(prefix="/api/economics", tags=["insight"])
 
@@ -27,6 +28,22 @@ def get_pipeline(
     def work(tx: Tx) -> insight.PipelineView:
         end = until or tx.now
         return insight.pipeline_view(pipeline(tx, since=since or end - timedelta(days=7), until=end, top=top), tx.now)
+
+    return reader.read(work)
+
+
+@router.get("/artifacts")
+def get_artifacts(
+    reader: AsReader,
+    words: Annotated[Text, Query(description="only those with all of these words, or words that begin so")] = "",
+    after: After = None,
+    limit: Limit = 100,
+) -> Page[insight.ListedView]:
+    """Artifacts by type and id, each with where the market on it stands; found by words of title and id."""
+
+    def work(tx: Tx) -> Page[insight.ListedView]:
+        found = listed(tx, words=words, after=EntityKey(*names_of(after, 2)), limit=limit + 1)
+        return page(Page[insight.ListedView], found, limit, insight.listed_view, lambda row: cursor(*row.entity))
 
     return reader.read(work)
 
