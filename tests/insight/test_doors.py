@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.surfaces.test_cli import Home
-from tests.surfaces.test_http import Town, listening, refused
+from tests.surfaces.test_http import Town, listening, pages, refused
 
 from scidex.core.settings import Settings
 from scidex.economy import Economy
@@ -46,6 +46,16 @@ def test_the_glances_are_the_same_at_both_doors(doors: tuple[Town, Home]) -> Non
     assert told.code == 0 and "fleet" in told.out and "idle" in told.out
     assert town.get("/api/economics/attention")["concerns"] == home.ask("attention")["concerns"]
     assert "all others" not in home.run("pipeline").out
+
+
+def test_artifacts_are_listed_in_pages_and_found_by_words(doors: tuple[Town, Home]) -> None:
+    town, _ = doors
+    names = sorted(town.artifact() for _ in range(3))
+    listed = pages(town, "/api/economics/artifacts", limit=2)
+    assert [each["artifact_id"] for each in listed][-3:] == names
+    (found,) = town.get("/api/economics/artifacts", words=f"title {names[1]}")["items"]
+    assert (found["artifact_id"], found["market"], found["price"]) == (names[1], None, None)
+    refused(town.client.get("/api/economics/artifacts", params={"after": "x"}), 400, "cursor_invalid")
 
 
 def test_a_period_without_time_is_refused(doors: tuple[Town, Home]) -> None:

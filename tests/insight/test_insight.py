@@ -153,3 +153,29 @@ def test_periods_are_found_by_indexes(city):
     assert "usage_hour_pkey" in plan and "resource_allocations_times" in plan, plan
     plan = "\n".join(line for (line,) in city.tx.execute(f"EXPLAIN {store._DEBTS}", [20]))
     assert "budget_event_debts" in plan and "ledger_account_pkey" in plan, plan
+
+
+def test_artifacts_are_found_by_words_or_how_they_begin_a_page_at_a_time(city):
+    def found(**asked: object) -> list[str]:
+        return [each.entity.entity_id for each in insight.listed(city.tx, **asked)]
+
+    city.artifact("idea-7", "gap")
+    assert found() == ["idea-7", "gut", "tau"]
+    assert found(limit=2) == ["idea-7", "gut"]
+    assert found(after=GUT, limit=2) == ["tau"]
+    assert found(words="idea-7") == found(words="7 IDEA") == ["idea-7"]
+    assert found(words="title TA") == ["tau"]
+    assert found(words="title", after=GUT) == ["tau"]
+    assert found(words="ta g") == [] == found(words="nothing")
+    assert found(words="' & | !:*") == ["idea-7", "gut", "tau"]
+    tau = insight.listed(city.tx, words="tau")[0]
+    assert (tau.market, tau.state, tau.outcome, tau.trades, tau.at_risk) == ("tau", "open", "yes", 1, 20 * T)
+    assert insight.listed(city.tx)[0][2:] == (None,) * 7
+
+
+def test_words_are_found_by_an_index(city):
+    city.tx.execute("SET LOCAL enable_seqscan = off")
+    city.tx.execute("SET LOCAL enable_indexscan = off")
+    query = store._LISTED + store._WITH_WORDS + store._ITS_MARKET
+    plan = "\n".join(line for (line,) in city.tx.execute(f"EXPLAIN {query}", ["'tau':*", "", "", 50]))
+    assert "entity_words" in plan, plan

@@ -180,6 +180,7 @@ class AsyncMethods:
     get_model = async_method(usage.get_model)
 
     get_pipeline = async_method(insight.get_pipeline)
+    get_artifacts = async_method(insight.get_artifacts)
     get_pools = async_method(insight.get_pools)
     get_attention = async_method(insight.get_attention)
 

@@ -180,6 +180,7 @@ class Methods:
     get_model = method(usage.get_model)
 
     get_pipeline = method(insight.get_pipeline)
+    get_artifacts = method(insight.get_artifacts)
     get_pools = method(insight.get_pools)
     get_attention = method(insight.get_attention)
 

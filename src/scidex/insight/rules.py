@@ -210,5 +210,5 @@ def query_of(words: str) -> str | None:
     >>> query_of("Tau spreads-along!"), query_of(" - ")
     ("'tau':* & 'spreads':* & 'along':*", None)
     """
-    found = re.findall(r"\w+", words.lower())[:_WORDS_MOST]
+    found = re.findall(r"[^\W_]+", words.lower())[:_WORDS_MOST]
     return " & ".join(f"'{word}':*" for word in found) or None

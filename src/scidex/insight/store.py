@@ -142,7 +142,8 @@ FROM (
 _WITH_WORDS = """
 FROM (
   SELECT entity_type, entity_id, title FROM entity
-  WHERE to_tsvector('simple'::regconfig, title || ' ' || entity_id) @@ to_tsquery('simple'::regconfig, %s)
+  WHERE to_tsvector('simple'::regconfig, regexp_replace(title || ' ' || entity_id, '[[:punct:][:space:]]+', ' ', 'g'))
+      @@ to_tsquery('simple'::regconfig, %s)
     AND (entity_type, entity_id) > (%s, %s) ORDER BY entity_type, entity_id LIMIT %s
 ) AS found
 """

@@ -57,6 +57,23 @@ class PipelineView(Answer):
     source: str
 
 
+class ListedView(Answer):
+    """An artifact, and where the market on it stands; null where there is none."""
+
+    artifact_type: str
+    artifact_id: str
+    title: str
+    market: str | None
+    state: str | None
+    # the market's first outcome, which stands for the artifact
+    outcome: str | None
+    # price of that outcome
+    price: float | None
+    capital_at_risk: float | None
+    liquidity: float | None
+    trades: int | None
+
+
 class PoolLineView(Answer):
     """What a pool has of a unit, and what became of what was granted out of it: granted = reserved + spent + idle."""
 

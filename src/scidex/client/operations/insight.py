@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scidex.client.models.insight import AttentionView, PipelineView, PoolsView
+from scidex.client.answers import Page
+from scidex.client.models.insight import AttentionView, ListedView, PipelineView, PoolsView
 from scidex.client.request import Request
 
 
@@ -13,6 +14,15 @@ def get_pipeline(
 ) -> Request[PipelineView]:
     """From capital (bids, bounties, subsidy, grants) over artifacts and resources spent to knowledge gained."""
     return Request("GET", "/api/economics/pipeline", PipelineView, query={"since": since, "until": until, "top": top})
+
+
+def get_artifacts(
+    *, words: str | None = None, after: str | None = None, limit: int | None = None
+) -> Request[Page[ListedView]]:
+    """Artifacts by type and id, each with where the market on it stands; found by words of title and id."""
+    return Request(
+        "GET", "/api/economics/artifacts", Page[ListedView], query={"words": words, "after": after, "limit": limit}
+    )
 
 
 def get_pools() -> Request[PoolsView]:

@@ -128,7 +128,7 @@ class _Page:
                 self._frame = ui.element("div").classes("scroll").props('tabindex=0 role=region aria-label="Chart"')
                 with self._frame:
                     chart = ui.echart({"series": []}, renderer="svg").classes("chart").style("height: 260px")
-                    self._chart = chart.props('role=img aria-label="Prices by the hour; the table of trades has each"')
+                    self._chart = chart.props('role=img aria-label="Prices of the first outcome by the hour"')
                 self._book = ui.html(sanitize=False)
             with ui.element("div").classes("stack"):
                 if facts.book and self._visitor.may("trade"):
@@ -238,12 +238,12 @@ def _budget(facts: _Facts, seen: Seen[Any]) -> Html:
 
 def _gains(facts: _Facts, seen: Seen[Any]) -> Html:
     roi = facts.roi
-    rate = "unknown" if roi.shrunk is None else f"{1e6 * roi.shrunk:.4g} edges per million LLM tokens"
+    rate = "unknown" if roi.shrunk is None else f"{1e6 * roi.shrunk:.4g}"
     figures = (
         ("edges gained", amount(roi.kg_edges_gained)),
         ("LLM tokens spent", amount(roi.tokens_spent)),
         ("calls cost", amount(roi.usd, "usd")),
-        ("return, as far as it can be believed", rate),
+        ("edges per million LLM tokens, as far as that can be believed", rate),
     )
     drawn = join(tag("div", tag("dt", name), tag("dd", figure)) for name, figure in figures)
     return join(
