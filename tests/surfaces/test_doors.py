@@ -6,8 +6,6 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterable, Mapping
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from tests.surfaces import doors
@@ -73,10 +71,9 @@ def check_doors(
 
 
 @pytest.fixture(scope="module")
-def operations() -> dict[str, str]:
+def operations(shared: Economy) -> dict[str, str]:
     """Operations of HTTP with their methods."""
-    economy: Any = SimpleNamespace(settings=SimpleNamespace(pool_size=1))
-    paths = create_app(economy).openapi()["paths"].values()
+    paths = create_app(shared).openapi()["paths"].values()
     return {operation["operationId"]: method for path in paths for method, operation in path.items()}
 
 

@@ -24,8 +24,6 @@ _BY_SCOPES: dict[str, tuple[str, ...]] = {
         *("post_work_item", "post_work_withdraw", "post_work_claim"),
         *("post_work_heartbeat", "post_work_finish", "post_work_fail", "post_work_return"),
         *("post_entity", "post_output", "post_edges"),
-        *("post_work_item", "post_work_claim", "post_work_heartbeat", "post_work_withdraw"),
-        *("post_work_finish", "post_work_fail", "post_work_return"),
         *("post_proposal", "post_proposal_open", "post_comment", "post_withdrawal", "post_policy_proposal"),
     ),
     "spend": (

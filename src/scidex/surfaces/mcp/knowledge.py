@@ -86,7 +86,7 @@ KNOWLEDGE.asks(
 KNOWLEDGE.asks(
     "knowledge_reinstate",
     deeds.ReinstateTerms,
-    "work review",
+    "review",
     "Let what a reviewer retracted stand again; for reviewers.",
 )
 KNOWLEDGE.asks("knowledge_merge", deeds.MergeBody, "review", "Count two edges as saying the same; for reviewers.")
