@@ -330,9 +330,3 @@ def carry_out(state: State, command: object, context: Context[Any]) -> Any:
     Refuses: UnknownCommand, and what the command's rule refuses.
     """
     return kind_of(command).decide(state, command, context)
-
-
-def touched_by(command: object, table: Table[Any, Any], actor: str, state: State) -> Iterable[Any]:
-    """What another command touches of a table, for one that carries it out. Refuses: UnknownCommand."""
-    touch = kind_of(command).touches.get(table)
-    return () if touch is None else touch(command, actor, state)

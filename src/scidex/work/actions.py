@@ -39,7 +39,7 @@ from scidex.work.model import (
     ReviveWork,
     WithdrawWork,
 )
-from scidex.work.refusals import ItemTaken, NoWork
+from scidex.work.refusals import NoWork
 from scidex.work.store import after_of, due_claims, find_item, ready_items, reservation_of, waiting_for, wake
 
 SECONDS = 600
@@ -139,8 +139,8 @@ def _claiming(tx: Tx, requests: Sequence[Request], board: Board) -> list[Receipt
         chosen = board.assign(tx, [requests[place] for place in again])
         for place, request, answer in zip(again, chosen, perform(tx, chosen), strict=True):
             asked[place] = request
-            # That a cap is reached says more than that there is nothing else; that somebody else was faster, less.
-            if not isinstance(answer, NoWork) or isinstance(answers[place], ItemTaken):
+            # That a cap is reached says more than that there is nothing else; that an item's budget is short, less.
+            if not (isinstance(answer, NoWork) and isinstance(answers[place], _CAPS)):
                 answers[place] = answer
         places = [place for place, request in zip(again, chosen, strict=True) if not asks_for_work(request)]
     return answers

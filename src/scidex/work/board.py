@@ -37,8 +37,10 @@ CAPPED_S = 60.0
 """How long an actor is given no work on an entity whose caps have refused him."""
 _KEPT = 64
 """How many orders are kept, one for each combination of kinds that is asked for."""
-_SPARE = 8
-"""Entities and items looked at beyond those needed: others may be taking the same."""
+_SPARE, _SPARE_WIDE = 32, 4000
+"""Items looked at beyond those needed, at first and if that was not enough: others may be taking the same."""
+_EACH = 4
+"""How many items of an entity are looked at for a batch, where there are entities enough."""
 
 
 class _Chosen(NamedTuple):
@@ -106,11 +108,12 @@ class Board:
         policy, _ = current(tx)
         order, fresh = self._order(tx, kinds, policy)
         chosen = self._pick(tx, kinds, actors, order, policy, others)
-        if not fresh and None in chosen:
+        if None in chosen and not (fresh and not order):
             missing = [place for place, choice in enumerate(chosen) if choice is None]
-            order, _ = self._order(tx, kinds, policy, renew=True)
+            if not fresh:
+                order, _ = self._order(tx, kinds, policy, renew=True)
             taken = others | {choice.item for choice in chosen if choice is not None}
-            more = self._pick(tx, kinds, [actors[place] for place in missing], order, policy, taken)
+            more = self._pick(tx, kinds, [actors[place] for place in missing], order, policy, taken, wide=True)
             for place, choice in zip(missing, more, strict=True):
                 chosen[place] = choice
         return chosen
@@ -138,7 +141,10 @@ class Board:
         order: Sequence[Ranked],
         policy: Policy,
         taken: Collection[str] = (),
+        *,
+        wide: bool = False,
     ) -> list[Choice | None]:
+        """A choice for each actor out of the best of the order, or, `wide`, out of all of it."""
         if not order:
             return [None] * len(actors)
         with self._lock:
@@ -146,11 +152,13 @@ class Board:
             returned = {key for key, until in self._returned.items() if until > time.monotonic()}
         draws = [self.dice.randrange(DRAW_ONE) for _ in actors]
         drawn = [random_place(draw, len(order), policy) for draw in draws]
+        # Twice as many items as are needed, and of one entity no more than its part of them.
+        wanted_items = 2 * len(actors) + (_SPARE_WIDE if wide else _SPARE)
+        each = max(_EACH, -(-wanted_items // len(order)))
         # What is set aside may be what is first, so one looks further by as much.
-        far = 2 * len(actors) + _SPARE + len({what for _, what in aside if isinstance(what, EntityKey)})
-        near = [*order[:far], *(order[place] for place in drawn if place is not None)]
-        entities = {each.entity: each for each in near}
-        each = min(len(actors), max(16, -(-4 * len(actors) // len(entities)))) + _SPARE
+        far = -(-wanted_items // each) + len({what for _, what in aside if isinstance(what, EntityKey)})
+        near = order if wide else order[:far]
+        entities = {one.entity: one for one in (*near, *(order[place] for place in drawn if place is not None))}
         each += min(WINDOW, len({what for _, what in aside | returned if isinstance(what, str)}))
         stock = _Stock(tx, find_candidates(tx, entities, kinds, each=each), entities, policy, taken)
         chosen: list[_Chosen] = []
@@ -179,7 +187,7 @@ class Board:
         found: list[Choice | None] = [None] * len(draws)
         if not chosen:
             return found
-        spares = stock.rest(len(chosen) + _SPARE)
+        spares = stock.rest()
         names = [each.candidate.item for each in chosen] + [candidate.item for candidate in spares]
         locked = lock_items(tx, names, most=len(chosen))
         left = deque(candidate for candidate in spares if candidate.item in locked)
@@ -242,13 +250,10 @@ class _Stock:
                 return self._give(chosen, place), chosen == best
         return None
 
-    def rest(self, most: int) -> list[Candidate]:
-        """Items that nobody has been given, as spares."""
+    def rest(self) -> list[Candidate]:
+        """Items that nobody has been given, the best first, as spares."""
         found = []
-        for _ in range(most):
-            got = self.take(None, frozenset())
-            if got is None:
-                break
+        while (got := self.take(None, frozenset())) is not None:
             found.append(got[0])
         return found
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from scidex.actors import ACTORS
 from scidex.atlas.knowledge import SubmitKnowledge
-from scidex.core.machine import Kind, Look, State, Table, Touch, declare, kind_named, touched_by
+from scidex.core.machine import Kind, Look, State, Table, Touch, declare, kind_named
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.earnings import RecordOutput
 from scidex.exchange.resource_allocator import budget_account
@@ -18,6 +18,7 @@ from scidex.senate.budgets import (
     Charge,
     ExpireReservation,
     ExtendReservation,
+    Reserve,
     Settle,
     VoidReservation,
 )
@@ -44,25 +45,25 @@ from scidex.work.model import (
 )
 
 Ending = FinishWork | FailWork | ReturnWork | ExpireClaim | HeartbeatWork
-Parts = Callable[[Any, Table[Any, Any], State], Iterable[object]]
-"""(command, table, state) -> the commands that it carries out, as far as they touch this table."""
+Parts = Callable[[Any, State], Sequence[Any]]
+"""(command, state) -> the commands of one kind that it carries out."""
 
 
-def _with_parts(own: dict[Table[Any, Any], Touch], parts: Parts, *kinds: str) -> dict[Table[Any, Any], Touch]:
-    """What a command touches itself, and what its parts, of these kinds, touch."""
-    tables = {*own, *(table for kind in kinds for table in kind_named(kind).touches)}
-    return {table: partial(_touch, table, own.get(table), parts) for table in tables}
+def _with_parts(own: dict[Table[Any, Any], Touch], parts: dict[str, Parts]) -> dict[Table[Any, Any], Touch]:
+    """What a command touches itself, and what its parts touch, by the names of their kinds."""
+    touches = dict(own)
+    for name, part in parts.items():
+        for table, touch in kind_named(name).touches.items():
+            # No command but those of work touches its tables.
+            touches[table] = partial(_both, touches.get(table, _nothing), part, touch)
+    return touches
 
 
-def _touch(
-    table: Table[Any, Any], own: Touch | None, parts: Parts, command: Any, actor: str, state: State
-) -> Iterator[Any]:
-    if own is not None:
-        yield from own(command, actor, state)
-    # These come before all others, and no other command knows them.
-    if table.rank > ARMS.rank:
-        for part in parts(command, table, state):
-            yield from touched_by(part, table, actor, state)
+def _both(before: Touch, parts: Parts, touch: Touch, command: Any, actor: str, state: State) -> list[Any]:
+    keys = list(before(command, actor, state))
+    for part in parts(command, state):
+        keys += touch(part, actor, state)
+    return keys
 
 
 def _nothing(command: Any, actor: str, state: State) -> tuple[()]:
@@ -120,35 +121,42 @@ def _arm_chosen(command: ClaimWork, actor: str, state: State) -> tuple[EntityKey
     return () if item is None else (item.entity,)
 
 
-def _reserving(command: ClaimWork, table: Table[Any, Any], state: State) -> Iterator[object]:
+def _reserving(command: ClaimWork, state: State) -> Sequence[Reserve]:
     item = None if command.choice is None else state.get(ITEMS, command.choice.item)
-    if item is not None and command.choice is not None:
-        yield rules.reservation_for(item, command.choice, command.seconds)
+    if item is None or command.choice is None:
+        return ()
+    return (rules.reservation_for(item, command.choice, command.seconds),)
 
 
-def _using(command: FinishWork | FailWork, table: Table[Any, Any], state: State) -> Iterator[object]:
+def _settling(command: FinishWork | FailWork, state: State) -> Sequence[Settle]:
     claim = state.get(CLAIMS, command.claim)
-    if claim is None:
-        return
-    yield Settle(claim.reservation, command.events, command.prices)
-    if command.events and table.rank > RESERVATIONS.rank:
-        reservation = state.get(RESERVATIONS, claim.reservation)
-        if reservation is not None and reservation.state not in ("open", "expired"):
-            yield Charge(claim.entity, command.events, command.prices)
-    if isinstance(command, FinishWork):
-        if command.edges or command.gains:
-            yield SubmitKnowledge(claim.entity, command.edges, command.gains, claim.item)
-        for made in command.outputs:
-            yield RecordOutput(made.output, made.builds_on)
+    return () if claim is None else (Settle(claim.reservation, command.events, command.prices),)
+
+
+def _charging(command: FinishWork | FailWork, state: State) -> Sequence[Charge]:
+    """Only where the reservation was ended by itself. All that is touched by it comes after the reservations."""
+    claim = state.get(CLAIMS, command.claim)
+    reservation = state.get(RESERVATIONS, claim.reservation) if claim is not None and command.events else None
+    if claim is None or reservation is None or reservation.state in ("open", "expired"):
+        return ()
+    return (Charge(claim.entity, command.events, command.prices),)
+
+
+def _submitting(command: FinishWork, state: State) -> Sequence[SubmitKnowledge]:
+    claim = state.get(CLAIMS, command.claim) if command.edges or command.gains else None
+    return () if claim is None else (SubmitKnowledge(claim.entity, command.edges, command.gains, claim.item),)
+
+
+def _recording(command: FinishWork, state: State) -> Sequence[RecordOutput]:
+    return [RecordOutput(made.output, made.builds_on) for made in command.outputs]
 
 
 def _part(make: Callable[[str], object]) -> Parts:
     """The one command on the reservation of a claim."""
 
-    def parts(command: Ending, table: Table[Any, Any], state: State) -> Iterator[object]:
+    def parts(command: Ending, state: State) -> Sequence[object]:
         claim = state.get(CLAIMS, command.claim)
-        if claim is not None:
-            yield make(claim.reservation)
+        return () if claim is None else (make(claim.reservation),)
 
     return parts
 
@@ -185,7 +193,7 @@ CLAIM = declare(
         ClaimWork,
         Claimed,
         rules.claim,
-        _with_parts({CLAIMS: _nothing, ITEMS: _chosen, ARMS: _arm_chosen}, _reserving, "budget.reserve"),
+        _with_parts({CLAIMS: _nothing, ITEMS: _chosen, ARMS: _arm_chosen}, {"budget.reserve": _reserving}),
         gathered=("choice",),
     )
 )
@@ -195,7 +203,7 @@ HEARTBEAT = declare(
         HeartbeatWork,
         ClaimReceipt,
         rules.heartbeat,
-        _with_parts(_ENDING, _part(_extending), "budget.extend"),
+        _with_parts(_ENDING, {"budget.extend": _part(_extending)}),
     )
 )
 FINISH = declare(
@@ -204,7 +212,15 @@ FINISH = declare(
         FinishWork,
         Finished,
         rules.finish,
-        _with_parts(_ENDING, _using, "budget.settle", "budget.charge", "knowledge.submit", "earning.record"),
+        _with_parts(
+            _ENDING,
+            {
+                "budget.settle": _settling,
+                "budget.charge": _charging,
+                "knowledge.submit": _submitting,
+                "earning.record": _recording,
+            },
+        ),
         gathered=("prices", "ready"),
     )
 )
@@ -214,7 +230,7 @@ FAIL = declare(
         FailWork,
         Finished,
         rules.fail,
-        _with_parts(_ENDING, _using, "budget.settle", "budget.charge"),
+        _with_parts(_ENDING, {"budget.settle": _settling, "budget.charge": _charging}),
         gathered=("prices",),
     )
 )
@@ -224,7 +240,7 @@ RETURN = declare(
         ReturnWork,
         ClaimReceipt,
         rules.give_back,
-        _with_parts(_ENDING, _part(VoidReservation), "budget.void"),
+        _with_parts(_ENDING, {"budget.void": _part(VoidReservation)}),
     )
 )
 EXPIRE = declare(
@@ -233,7 +249,7 @@ EXPIRE = declare(
         ExpireClaim,
         ClaimReceipt,
         rules.expire,
-        _with_parts(_ENDING, _part(ExpireReservation), "budget.expire"),
+        _with_parts(_ENDING, {"budget.expire": _part(ExpireReservation)}),
     )
 )
 

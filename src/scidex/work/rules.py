@@ -7,7 +7,6 @@ what was learned is kept all the same; the item is finished by it if nobody else
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 
 from scidex.actors import RoleNeeded, UnknownActor, require_role
@@ -206,10 +205,8 @@ def finish(state: State, command: FinishWork, context: Context) -> Finished:
     opened = _finish_item(state, context, found, item, reward, command.ready) if reward is not None else ()
     ended = found._replace(state=FINISHED if own else LATE, ended_at=context.now, reward=reward, note=command.note)
     state.put(CLAIMS, ended.claim, ended)
-    outcome = _outcome(state, ended, charged)
-    if submitted is not None:
-        outcome = replace(outcome, edges=submitted.edges, gains=submitted.gains)
-    return replace(outcome, outputs=tuple(made.output for made in command.outputs), opened=opened)
+    outputs = tuple(made.output for made in command.outputs)
+    return _outcome(state, ended, charged, submitted, outputs, opened)
 
 
 def _finish_item(
@@ -234,7 +231,14 @@ def _reward(command: FinishWork, submitted: Submitted | None, entity: EntityKey,
     return reward_of(edges, [(new.kind, new.amount) for new, line in lines if line.outcome == FIRST], context.policy)
 
 
-def _outcome(state: State, ended: WorkClaim, charged: Charged | None) -> Finished:
+def _outcome(
+    state: State,
+    ended: WorkClaim,
+    charged: Charged | None,
+    submitted: Submitted | None = None,
+    outputs: tuple[EntityKey, ...] = (),
+    opened: tuple[str, ...] = (),
+) -> Finished:
     item = item_of(state, ended.item)
     retry_at = item.not_before if ended.state == FAILED and item.state == OPEN else None
     return Finished(
@@ -244,12 +248,12 @@ def _outcome(state: State, ended: WorkClaim, charged: Charged | None) -> Finishe
         state=ended.state,
         item_state=item.state,
         charged=charged,
-        edges=(),
-        gains=(),
-        outputs=(),
+        edges=submitted.edges if submitted is not None else (),
+        gains=submitted.gains if submitted is not None else (),
+        outputs=outputs,
         reward=ended.reward,
         remaining=remaining_of(state, item),
-        opened=(),
+        opened=opened,
         retry_at=retry_at,
     )
 
