@@ -130,7 +130,7 @@ def test_the_queries_use_their_indexes(economy, clock):
         asked = {"now": tx.now, "window": 100, "kinds": ["a"], "types": ["gap"], "ids": ["g"], "each": 4}
         statements = (store._HEADINGS, store._HEADINGS_OF_KINDS, store._CANDIDATES, store._CANDIDATES_OF_KINDS)
         rows = [row for each in statements for row in tx.execute("EXPLAIN " + each, asked).fetchall()]
-        rows += tx.execute("EXPLAIN " + store._LOCK, [["w1"], 1]).fetchall()
+        rows += tx.execute("EXPLAIN " + store._LOCK, [["w1"], tx.now, 1]).fetchall()
         return json.dumps(rows)
 
     plan = economy.run(plans)

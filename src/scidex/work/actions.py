@@ -10,10 +10,12 @@ from scidex.core.db import Tx
 from scidex.core.errors import Missing, Refusal, Refused
 from scidex.core.journal import KeyReused, Receipt, Request, perform, perform_one
 from scidex.entities import EntityKey
+from scidex.exchange.resource_allocator import BudgetExhausted
 from scidex.metering import UnknownModel, UsageEvent
 from scidex.senate.budgets import (
     DailyCapReached,
     LimitReached,
+    NoBudget,
     ProviderRateReached,
     SetBudget,
     TierDiffers,
@@ -39,13 +41,15 @@ from scidex.work.model import (
     ReviveWork,
     WithdrawWork,
 )
-from scidex.work.refusals import NoWork
+from scidex.work.refusals import ItemTaken, NoWork
 from scidex.work.store import after_of, due_claims, find_item, ready_items, reservation_of, waiting_for, wake
 
 SECONDS = 600
 """How long a claim is leased whose caller does not say."""
 _ROUNDS = 3
 """How often another item is chosen for a claim whose first one was refused, by a cap or because it has gone."""
+_PASSING = (ItemTaken, BudgetExhausted, NoBudget)
+"""What somebody else's claim leads to, and that is no reason to tell an agent that it should not ask again."""
 _MAY_OPEN = (AddWork, ReturnWork, FailWork, ExpireClaim, OpenWork, ReviveWork, SetBudget)
 
 
@@ -140,7 +144,7 @@ def _claiming(tx: Tx, requests: Sequence[Request], board: Board) -> list[Receipt
         for place, request, answer in zip(again, chosen, perform(tx, chosen), strict=True):
             asked[place] = request
             # That a cap is reached says more than that there is nothing else; that an item's budget is short, less.
-            if not (isinstance(answer, NoWork) and isinstance(answers[place], _CAPS)):
+            if not isinstance(answer, NoWork) or isinstance(answers[place], _PASSING):
                 answers[place] = answer
         places = [place for place, request in zip(again, chosen, strict=True) if not asks_for_work(request)]
     return answers
