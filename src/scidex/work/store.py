@@ -237,8 +237,7 @@ FROM unnest(%(types)s::text[], %(ids)s::text[]) AS arm (entity_type, entity_id),
 _EACH = " LIMIT %(each)s) AS found"
 _CANDIDATES = _CANDIDATE + "(" + _HEADS + ")" + _FITTING + _EACH
 _CANDIDATES_OF_KINDS = _CANDIDATE + "(" + _HEADS_OF_KINDS + ")" + _FITTING + _EACH
-# Said so that the indexes of open items do not offer themselves: while statistics are old they look as good as the key.
-_LOCK = """
+_LOCK = """ -- state || '', so that no index of open items offers itself: with old statistics it looks as good.
 SELECT item FROM unnest(%s::text[]) WITH ORDINALITY AS asked (item, place) JOIN work_item USING (item)
 WHERE state || '' = 'open' AND not_before <= %s ORDER BY place LIMIT %s FOR NO KEY UPDATE OF work_item SKIP LOCKED
 """
