@@ -120,7 +120,8 @@ def test_a_hundred_listeners_share_one_reader(economy, app, client):
 def test_too_many_streams_are_refused_and_so_are_words_that_are_none(client, monkeypatch):
     monkeypatch.setattr(streams, "MOST_STREAMS", 1)
     with client.stream("GET", "/api/events") as stream:
-        next(stream.iter_lines())
+        lines = stream.iter_lines()
+        next(lines)
         refused(client.get("/api/events"), 503, "streams_busy")
     refused(client.get("/api/events", params={"topics": "weather"}), 400, "topic_unknown")
     refused(client.get("/api/events", headers={"Last-Event-ID": "x"}), 400, "position_invalid")
@@ -140,6 +141,13 @@ def test_events_that_have_happened_come_in_pages(economy, client):
     assert [each for page in pages for each in page] == [
         str(event.position) for event in everything(Feed(economy), topics="trades,prices")
     ]
+
+
+def test_where_nothing_happens_a_listener_hears_that_the_server_is_there(client, monkeypatch):
+    monkeypatch.setattr(streams, "BEAT_S", 2 * streams.POLL_S)
+    with client.stream("GET", "/api/events") as stream:
+        lines = stream.iter_lines()
+        assert ": beat" in [next(lines) for _ in range(3)]
 
 
 class Quiet:

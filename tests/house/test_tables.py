@@ -10,8 +10,12 @@ from scidex.core.migrations import all_migrations
 from scidex.lab import TABLES
 
 # The journal is what the state is made from; the sums by the hour are compared with the rows of usage; what reviews
-# decided stands beside the journal, under its fingerprint; when a key was last used is no command.
-NOT_OF_THE_STATE = {"journal", "journal_block", "usage_hour", "review_decision", "access_key_use"}
+# decided stands beside the journal, under its fingerprint; when a key was last used, and who is told of what, are no
+# commands.
+NOT_OF_THE_STATE = {
+    *("journal", "journal_block", "usage_hour", "review_decision"),
+    *("access_key_use", "webhook", "webhook_attempt"),
+}
 
 
 def check_tables(tables: tuple[Table[Any, Any], ...], bound: set[Table[Any, Any]], created: set[str]) -> list[str]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from typing import Any, NamedTuple
-
-from pydantic import Field
 
 from scidex import views
 from scidex.core.journal import Receipt
 from scidex.core.units import to_number, unit_named
-from scidex.views import Done, View, knowledge, proposals, reviews, settlement
+from scidex.feed.told import (
+    ClaimTold,
+    DrawnTold,
+    FinishedTold,
+    GrantTold,
+    IdleTold,
+    ItemTold,
+    MovedTold,
+    PolicyTold,
+    PricesTold,
+    SharingTold,
+    WorkTold,
+)
+from scidex.views import View, knowledge, proposals, reviews, settlement
 
 MOST_LINES = 1000
 """Artifacts of one sharing that have an event each; of a larger one only the sum is told."""
@@ -27,70 +37,6 @@ class Told(NamedTuple):
     type: str
     subject: str
     view: View
-
-
-class PricesTold(Done):
-    """The prices of a market after what moved them."""
-
-    market: str
-    prices: dict[str, float]
-
-
-class SharingTold(Done):
-    """A pool was shared; the grants are at /api/economics/allocations."""
-
-    pool: str
-    unit: str
-    cycle: str
-    amount: float
-    granted: float
-    remainder: float
-    artifacts: int = Field(description="how many have a grant of it")
-
-
-class GrantTold(Done):
-    """What an artifact was granted in a sharing."""
-
-    artifact_type: str
-    artifact_id: str
-    pool: str
-    unit: str
-    cycle: str
-    grant: float
-    binding: str
-
-
-class MovedTold(Done):
-    """What moved between a pool and an artifact's budget, by unit; below zero what went back."""
-
-    artifact_type: str
-    artifact_id: str
-    pool: str | None
-    moved: dict[str, float]
-    proposal: str | None
-
-
-class IdleTold(Done):
-    """What an idle grant has left, by unit: it goes back at `due_at`, or has gone back if that is null."""
-
-    artifact_type: str
-    artifact_id: str
-    amounts: dict[str, float]
-    due_at: datetime | None
-
-
-class DrawnTold(Done):
-    """What compute took out of bounties, in tokens by bounty."""
-
-    artifact_type: str
-    artifact_id: str
-    drawn: dict[str, float]
-
-
-class PolicyTold(Done):
-    """A version of the policy came into force."""
-
-    version: int
 
 
 def done(receipt: Receipt[Any]) -> dict[str, Any]:
@@ -232,6 +178,70 @@ def _learned(type: str, subject: Callable[[Any], str], view: Callable[[Receipt[A
     return lambda receipt, outcomes: [Told("knowledge", type, subject(receipt.result), view(receipt))]
 
 
+def _taken(receipt: Receipt[Any], outcomes: Outcomes) -> Iterable[Told]:
+    taken = receipt.result
+    sort, name = taken.entity
+    view = WorkTold(
+        **done(receipt),
+        claim=taken.claim,
+        item=taken.item,
+        artifact_type=sort,
+        artifact_id=name,
+        kind=taken.kind,
+        attempt=taken.attempt,
+        reservation=taken.reservation,
+        amounts=views.amounts_of(taken.amounts),
+        expires_at=taken.expires_at,
+    )
+    return [Told("claims", "work.claimed", f"claim/{taken.claim}", view)]
+
+
+def _ended(type: str) -> Teller:
+    def tell(receipt: Receipt[Any], outcomes: Outcomes) -> Iterable[Told]:
+        ended = receipt.result
+        sort, name = ended.entity
+        view = ClaimTold(
+            **done(receipt),
+            claim=ended.claim,
+            item=ended.item,
+            artifact_type=sort,
+            artifact_id=name,
+            state=ended.state,
+            item_state=ended.item_state,
+        )
+        return [Told("claims", type, f"claim/{ended.claim}", view)]
+
+    return tell
+
+
+def _finished(type: str) -> Teller:
+    def tell(receipt: Receipt[Any], outcomes: Outcomes) -> Iterable[Told]:
+        (told,) = _ended(type)(receipt, outcomes)
+        edges = [line.edge for line in receipt.result.edges]
+        outputs = ["/".join(output) for output in receipt.result.outputs]
+        return [told._replace(view=FinishedTold(**told.view.model_dump(), edges=edges, outputs=outputs))]
+
+    return tell
+
+
+def _item(type: str) -> Teller:
+    def tell(receipt: Receipt[Any], outcomes: Outcomes) -> Iterable[Told]:
+        item = receipt.result
+        sort, name = item.entity
+        view = ItemTold(
+            **done(receipt),
+            item=item.item,
+            artifact_type=sort,
+            artifact_id=name,
+            state=item.state,
+            attempts=item.attempts,
+            not_before=item.not_before,
+        )
+        return [Told("claims", type, f"item/{item.item}", view)]
+
+    return tell
+
+
 Teller = Callable[[Receipt[Any], Outcomes], Iterable[Told]]
 _STATEMENT: Callable[[Any], str] = lambda result: f"statement/{result.statement}"  # noqa: E731
 TELLERS: dict[str, Teller] = {
@@ -262,6 +272,15 @@ TELLERS: dict[str, Teller] = {
     "budget.allocate": _shared,
     "budget.notice": _idle("budget.noticed"),
     "budget.return": _idle("budget.returned"),
+    "work.add": _item("work.added"),
+    "work.open": _item("work.opened"),
+    "work.withdraw": _item("work.withdrawn"),
+    "work.revive": _item("work.revived"),
+    "work.claim": _taken,
+    "work.finish": _finished("work.finished"),
+    "work.fail": _finished("work.failed"),
+    "work.return": _ended("work.returned"),
+    "work.expire": _ended("work.expired"),
     **{
         f"proposal.{step}": _proposed(f"proposal.{told}")
         for step, told in {
@@ -302,6 +321,7 @@ TELLERS: dict[str, Teller] = {
 """What is told, by kind of command."""
 UNTOLD = {
     "actor": "who acts is looked up, not listened to",
+    "key": "which keys there are is between an actor and the operators",
     "entity": "so is what is researched",
     "ledger": "the books have doors of their own: entries, exports, proofs",
     "score": "scores are computed by the hundred thousand; what they lead to are decisions",
@@ -315,6 +335,7 @@ UNTOLD = {
     "budget.extend": "as above",
     "budget.expire": "as above",
     "budget.limit": "caps are looked up; what they refuse is not in the journal",
+    "work.heartbeat": "a claim that goes on, many a minute",
     "budget.override": "seen at /api/economics/events",
 }
 """What is not told, by kind or by all kinds of a slice, and why."""

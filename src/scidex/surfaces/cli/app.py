@@ -61,6 +61,7 @@ TOPICS = {
     "pipeline": Topic("insight", "From capital to knowledge: what flowed in a period, through which artifacts.", True),
     "pools": Topic("insight", "What pools have left, and what became of what they granted.", True),
     "attention": Topic("insight", "What needs a decision, the urgent first.", True),
+    "webhooks": Topic("webhooks", "Addresses that are told of what happens, signed and in order."),
     "batch": Topic("batch", "Carry out a file of commands, a line each.", True),
     "ledger": Topic("ledger", "Accounts, transfers and holds."),
     "export": Topic("exports", "The ledger as files for other programs, and the journal to check anywhere."),

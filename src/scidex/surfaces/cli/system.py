@@ -16,6 +16,7 @@ from scidex.access import Principal, authenticate
 from scidex.core.embedded import exclusive
 from scidex.economy import Economy, Keeper, run_worker
 from scidex.entities import find_entities
+from scidex.feed import Deliverer
 from scidex.lab import AuditReport
 from scidex.lab import audit as audit_all
 from scidex.surfaces.cli import render
@@ -87,7 +88,7 @@ def mcp(
 
 @answers(app, "worker")
 def worker(call: Call) -> None:
-    """Expire, settle, seal, tend and review on schedule, until Ctrl-C or SIGTERM; any number of workers may run."""
+    """Expire, settle, seal, tend, review, deliver webhooks, until Ctrl-C or SIGTERM; any number of workers may run."""
 
     def ready() -> None:
         if call.json:
@@ -96,7 +97,12 @@ def worker(call: Call) -> None:
             render.text("SciDEX works", f"stop it with Ctrl-C, or: kill {os.getpid()}")
 
     with suppress(KeyboardInterrupt, Stopped), Economy.open(call.settings) as economy:
-        run_worker(economy, ready)
+        deliverer = Deliverer(economy)
+        deliverer.start()
+        try:
+            run_worker(economy, ready)
+        finally:
+            deliverer.stop()
 
 
 @answers(app, "audit")

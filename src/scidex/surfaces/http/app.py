@@ -37,6 +37,7 @@ from scidex.surfaces.http import (
     system,
     telemetry,
     usage,
+    webhooks,
     work,
 )
 from scidex.surfaces.http.edge import Edge
@@ -167,6 +168,7 @@ def create_app(economy: Economy, beside: Mapping[str, Beside] | None = None) -> 
         ledger,
         exports,
         events,
+        webhooks,
         batch,
         registry,
         keys,

@@ -37,8 +37,8 @@ async def get_event_stream(
     """A stream of server-sent events: each is a CloudEvent, told once its transaction has ended, in order.
 
     Without `after` and the header Last-Event-ID it begins now. A comment every 15 seconds says that the server is
-    there. If the server ends a stream, its last event is `end`; its data says why (`too_slow`, `stopping`) and where to
-    `resume`.
+    there. If the server ends a stream, its last event is `end`; its data says why (`too_slow`, `stopping`, or `renew`
+    after an hour) and where to `resume`.
     """
     given = last_event_id if last_event_id is not None else after
     hub: Hub = request.app.state.events

@@ -46,6 +46,8 @@ _BY_SCOPES: dict[str, tuple[str, ...]] = {
     # Those who made something may take it back, and reviewers may take it from them.
     "work review": ("post_output_retracted", "post_edge_retracted", "post_gain_retracted"),
     "fund review": ("post_bounty_award", "post_bounty_decline", "post_close", "post_void"),
+    # Where one's events go is arranged by whoever arranges one's keys.
+    "keys operate": ("post_webhook", "post_webhook_enable", "post_webhook_replay", "delete_webhook"),
     # Each line needs its own.
     "": ("post_batch",),
 }

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from scidex.access import prepare
 from scidex.economy import Economy, Keeper
+from scidex.feed import Deliverer
 from scidex.surfaces.http.app import Beside, create_app
 from scidex.surfaces.http.problems import AddressNotLoopback, AddressTaken
 
@@ -60,7 +61,7 @@ def serve(
     prepare(economy)
     listening = _listen(host, port, anywhere=economy.settings.auth == "keys")
     with listening:
-        app, keeper = create_app(economy, beside), Keeper(economy)
+        app, keeper, deliverer = create_app(economy, beside), Keeper(economy), Deliverer(economy)
         app.state.metrics.keeper = keeper
         if pages is not None:
             pages(app, economy)
@@ -76,9 +77,11 @@ def serve(
         with _stopping(server):
             if economy.settings.keeper:
                 keeper.start()
+                deliverer.start()
             try:
                 server.run(sockets=[listening])
             finally:
+                deliverer.stop()
                 keeper.stop()
 
 

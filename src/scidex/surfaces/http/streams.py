@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -25,6 +26,8 @@ POLL_S = 0.2
 RETRY_S = 1.0
 """Pause after the database has failed."""
 BEAT_S = 15.0
+LONGEST_S = 3600.0
+"""How long a stream goes on, so that whoever listens shows its key again."""
 SEND_S = 30.0
 """Longest wait for a listener that takes nothing."""
 MEDIA_TYPE = "text/event-stream"
@@ -47,12 +50,14 @@ class Stream:
         self._lost = False
         self._news = asyncio.Event()
         self._ending: str | None = None
+        self._until = time.monotonic() + LONGEST_S
         self.live_from = hub.position
 
     def offer(self, news: list[tuple[Event, bytes]]) -> None:
         """What has happened, in order."""
-        if not self._lost:
-            self._waiting.extend(each for each in news if self._wanted.has(each[0]))
+        wanted = [each for each in news if self._wanted.has(each[0])]
+        if wanted and not self._lost:
+            self._waiting.extend(wanted)
             if len(self._waiting) > MOST_WAITING:
                 self._waiting.clear()
                 self._lost = True
@@ -72,8 +77,9 @@ class Stream:
             while self._waiting:
                 if taken := self._taken():
                     yield taken
-            if self._ending or self._lost:
-                why = self._ending or "too_slow"
+            over = time.monotonic() >= self._until
+            if self._ending or self._lost or over:
+                why = self._ending or ("too_slow" if self._lost else "renew")
                 if why != "left":
                     yield _message("end", json.dumps({"code": why, "resume": str(self._position)}).encode())
                 return
