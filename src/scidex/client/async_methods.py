@@ -204,6 +204,13 @@ class AsyncMethods:
     get_liability_proof = async_method(proofs.get_liability_proof)
 
     get_past_events = async_method(events.get_past_events)
+    post_webhook = async_method(events.post_webhook)
+    get_webhooks = async_method(events.get_webhooks)
+    get_one_webhook = async_method(events.get_one_webhook)
+    delete_webhook = async_method(events.delete_webhook)
+    get_webhook_deliveries = async_method(events.get_webhook_deliveries)
+    post_webhook_enable = async_method(events.post_webhook_enable)
+    post_webhook_replay = async_method(events.post_webhook_replay)
 
     get_actors = async_method(registry.get_actors)
     post_actor = async_method(registry.post_actor)

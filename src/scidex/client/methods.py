@@ -204,6 +204,13 @@ class Methods:
     get_liability_proof = method(proofs.get_liability_proof)
 
     get_past_events = method(events.get_past_events)
+    post_webhook = method(events.post_webhook)
+    get_webhooks = method(events.get_webhooks)
+    get_one_webhook = method(events.get_one_webhook)
+    delete_webhook = method(events.delete_webhook)
+    get_webhook_deliveries = method(events.get_webhook_deliveries)
+    post_webhook_enable = method(events.post_webhook_enable)
+    post_webhook_replay = method(events.post_webhook_replay)
 
     get_actors = method(registry.get_actors)
     post_actor = method(registry.post_actor)
