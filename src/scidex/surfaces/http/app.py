@@ -117,6 +117,35 @@ class Beside(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
+ROUTED = (
+    markets,
+    orders,
+    portfolio,
+    settlement,
+    bounties,
+    earnings,
+    knowledge,
+    budgets,
+    reservations,
+    work,
+    proposals,
+    reviews,
+    scores,
+    usage,
+    telemetry,
+    insight,
+    ledger,
+    exports,
+    events,
+    webhooks,
+    batch,
+    registry,
+    keys,
+    system,
+)
+"""The modules of routes, in the order of the description."""
+
+
 def create_app(economy: Economy, beside: Mapping[str, Beside] | None = None) -> FastAPI:
     """The application over an open economy, which the caller closes; `beside` has other applications by their path."""
     others = beside or {}
@@ -144,36 +173,11 @@ def create_app(economy: Economy, beside: Mapping[str, Beside] | None = None) -> 
         redoc_url=None,
     )
     app.state.economy, app.state.known = economy, Known()
-    app.state.metrics, app.state.events = Metrics(economy), Hub(economy)
-    app.state.metrics.streams = lambda: len(app.state.events.streams)
+    app.state.events = Hub(economy)
+    app.state.metrics = Metrics(economy, app.state.events)
     add_handlers(app)
     app.add_middleware(Edge)
-    for topic in (
-        markets,
-        orders,
-        portfolio,
-        settlement,
-        bounties,
-        earnings,
-        knowledge,
-        budgets,
-        reservations,
-        work,
-        proposals,
-        reviews,
-        scores,
-        usage,
-        telemetry,
-        insight,
-        ledger,
-        exports,
-        events,
-        webhooks,
-        batch,
-        registry,
-        keys,
-        system,
-    ):
+    for topic in ROUTED:
         app.include_router(topic.router)
     app.router.routes += [Route(path, other, include_in_schema=False) for path, other in others.items()]
     app.openapi = _description_of(app)  # type: ignore[method-assign]

@@ -6,7 +6,7 @@ Labels are words of a closed list: routes by template, codes, kinds, units, pool
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -17,6 +17,7 @@ from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request
 from scidex.core.machine import kind_of
 from scidex.economy import Economy, Keeper
+from scidex.surfaces.http.streams import Hub
 from scidex.vitals import Figures, Vitals
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -28,11 +29,11 @@ SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000)
 class Metrics(Collector):
     """The metrics of one application, in a registry of their own."""
 
-    def __init__(self, economy: Economy) -> None:
+    def __init__(self, economy: Economy, hub: Hub) -> None:
         self._economy = economy
+        self._hub = hub
         self._vitals = Vitals(economy)
         self.keeper: Keeper | None = None
-        self.streams: Callable[[], int] = lambda: 0
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "scidex_http_requests",
@@ -96,7 +97,9 @@ class Metrics(Collector):
         yield GaugeMetricFamily(
             "scidex_batch_waiting_commands", "Commands that wait for a batch.", value=self._economy.waiting
         )
-        yield GaugeMetricFamily("scidex_event_streams", "Streams of events that are open.", value=self.streams())
+        yield GaugeMetricFamily(
+            "scidex_event_streams", "Streams of events that are open.", value=len(self._hub.streams)
+        )
         yield from self._chores()
         yield from self._connections()
         figures = self._vitals.now()
