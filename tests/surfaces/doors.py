@@ -222,11 +222,19 @@ ASIDE = {
     "http": {
         "post_traces": "OpenTelemetry's exporters send spans here; they become usage as by usage_record",
         "post_words": "orders in words are orders: place_order",
+        "post_webhook": "where events are told, beside the journal: feed.add_webhook",
+        "post_webhook_enable": "where events are told, beside the journal: feed.enable_webhook",
+        "post_webhook_replay": "where events are told, beside the journal: feed.replay_webhook",
+        "delete_webhook": "where events are told, beside the journal: feed.remove_webhook",
     },
     "cli": {
         "knowledge gain": "a gain that is no edge: submit_knowledge",
         "markets sell": "place_order",
         "orders say": "place_order",
+        "webhooks add": "feed.add_webhook",
+        "webhooks enable": "feed.enable_webhook",
+        "webhooks replay": "feed.replay_webhook",
+        "webhooks remove": "feed.remove_webhook",
     },
     "mcp": {"market_sell": "place_order", "market_say": "place_order"},
 }
