@@ -314,13 +314,18 @@ def test_orders_that_come_at_the_same_time_become_few_transactions(town: Town, e
     market, alice = town.market(), town.actor()
     order = {"market": market, "outcome": "yes", "spend": 0.5}
     waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    with psycopg.connect(economy.conninfo) as blocking, ThreadPoolExecutor(50) as pool:
+    with (
+        psycopg.connect(economy.conninfo) as blocking,
+        # In a transaction the list of sessions stays as it was first read: one that began later would not be seen.
+        psycopg.connect(economy.conninfo, autocommit=True) as watching,
+        ThreadPoolExecutor(50) as pool,
+    ):
         blocking.execute("SELECT FROM market WHERE market = %s FOR UPDATE", [market])
         sent = []
         # One for each writer, who then have their hands full while the others come.
         for writers in range(1, economy.settings.batch_writers + 1):
             sent.append(pool.submit(town.post, "/api/market/order", order, by=alice))
-            wait_until(lambda writers=writers: len(blocking.execute(waiting).fetchall()) == writers)
+            wait_until(lambda writers=writers: len(watching.execute(waiting).fetchall()) == writers)
         rest = 50 - len(sent)
         sent += [pool.submit(town.post, "/api/market/order", order, by=alice) for _ in range(rest)]
         wait_until(lambda: economy.batcher._waiting == rest)
