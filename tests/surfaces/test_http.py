@@ -797,7 +797,10 @@ def test_every_change_takes_a_key_and_has_an_example_that_its_route_understands(
     for path, operation in changes:
         headers = {parameter["name"].lower() for parameter in operation["parameters"] if parameter["in"] == "header"}
         assert ("idempotency-key" in headers) == (path != "/api/market/quote")
-        body = operation["requestBody"]["content"]["application/json"]["example"]
+        takes = operation.get("requestBody", {"content": {"application/json": {"example": {}}}})
+        body = takes["content"]["application/json"]["example"]
+        if "wait_s" in body:
+            body = body | {"wait_s": 0}  # nobody else is going to bring work
         answer = town.post(re.sub(r"{\w+}", "x0", path), body, by="nobody").json()
         assert answer.get("code") not in ("request_invalid", "internal_error"), (path, answer)
 

@@ -22,7 +22,20 @@ from pydantic_core import PydanticSerializationError
 
 from scidex.core.db import TextInvalid, Tx, columns
 from scidex.core.errors import Refusal, Refused
-from scidex.core.machine import Change, Context, Kind, Look, NotLoaded, State, Table, Whole, decide, kind_named, kind_of
+from scidex.core.machine import (
+    Change,
+    Context,
+    Kind,
+    Look,
+    NotLoaded,
+    State,
+    Table,
+    Whole,
+    decide,
+    kind_named,
+    kind_of,
+    nothing,
+)
 from scidex.core.names import check_name
 
 Result = TypeVar("Result")
@@ -288,7 +301,7 @@ def _touched(
     groups: set[Any] = set()
     for kind, requests in by_kind.items():
         touch = kind.touches.get(table)
-        if touch is None:
+        if touch is None or touch is nothing:
             continue
         for command, actor, _ in requests:
             for key in touch(command, actor, state):

@@ -324,6 +324,11 @@ def decide(state: State, kind: Kind[Command, Result], command: Command, context:
     return result
 
 
+def nothing(command: Any, actor: str, state: State) -> tuple[()]:
+    """The touch of a table to which a command only adds rows: there is nothing to load."""
+    return ()
+
+
 def carry_out(state: State, command: object, context: Context[Any]) -> Any:
     """The result of another command as a part of the one that is decided now, which keeps both, or neither.
 

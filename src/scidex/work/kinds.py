@@ -8,7 +8,7 @@ from typing import Any
 
 from scidex.actors import ACTORS
 from scidex.atlas.knowledge import SubmitKnowledge
-from scidex.core.machine import Kind, Look, State, Table, Touch, declare, kind_named
+from scidex.core.machine import Kind, Look, State, Table, Touch, declare, kind_named, nothing
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.earnings import RecordOutput
 from scidex.exchange.resource_allocator import budget_account
@@ -51,23 +51,22 @@ Parts = Callable[[Any, State], Sequence[Any]]
 
 def _with_parts(own: dict[Table[Any, Any], Touch], parts: dict[str, Parts]) -> dict[Table[Any, Any], Touch]:
     """What a command touches itself, and what its parts touch, by the names of their kinds."""
-    touches = dict(own)
+    of_parts: dict[Table[Any, Any], list[tuple[Parts, Touch]]] = {}
     for name, part in parts.items():
         for table, touch in kind_named(name).touches.items():
-            # No command but those of work touches its tables.
-            touches[table] = partial(_both, touches.get(table, _nothing), part, touch)
-    return touches
+            found = of_parts.setdefault(table, [])
+            if touch is not nothing:
+                found.append((part, touch))
+    touches = {table: own.get(table, nothing) for table in (*own, *of_parts)}
+    return touches | {table: partial(_all, touches[table], found) for table, found in of_parts.items() if found}
 
 
-def _both(before: Touch, parts: Parts, touch: Touch, command: Any, actor: str, state: State) -> list[Any]:
-    keys = list(before(command, actor, state))
-    for part in parts(command, state):
-        keys += touch(part, actor, state)
+def _all(own: Touch, parts: Sequence[tuple[Parts, Touch]], command: Any, actor: str, state: State) -> list[Any]:
+    keys = list(own(command, actor, state))
+    for made, touch in parts:
+        for part in made(command, state):
+            keys += touch(part, actor, state)
     return keys
-
-
-def _nothing(command: Any, actor: str, state: State) -> tuple[()]:
-    return ()
 
 
 def _asking(command: Any, actor: str, state: State) -> tuple[Look, ...]:
@@ -193,7 +192,7 @@ CLAIM = declare(
         ClaimWork,
         Claimed,
         rules.claim,
-        _with_parts({CLAIMS: _nothing, ITEMS: _chosen, ARMS: _arm_chosen}, {"budget.reserve": _reserving}),
+        _with_parts({CLAIMS: nothing, ITEMS: _chosen, ARMS: _arm_chosen}, {"budget.reserve": _reserving}),
         gathered=("choice",),
     )
 )

@@ -9,7 +9,7 @@ from scidex.actors import ACTORS
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request, perform, perform_one
-from scidex.core.machine import Kind, Look, State, Whole, declare
+from scidex.core.machine import Kind, Look, State, Whole, declare, nothing
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.bounties import draws, rules, work
 from scidex.exchange.bounties.model import (
@@ -91,10 +91,6 @@ def _funders(command: RefundBounty | ExpireBounty, actor: str, state: State) -> 
     return [*_drawn_accounts(command, state), *funders]
 
 
-def _nothing(command: Any, actor: str, state: State) -> tuple[()]:
-    return ()
-
-
 def _named(command: Named, actor: str, state: State) -> tuple[str, ...]:
     return (command.bounty,)
 
@@ -112,7 +108,7 @@ def _subject(command: Any, state: State) -> EntityKey | None:
     return None if bounty is None else bounty.artifact
 
 
-_DRAWING: dict[Any, Any] = {BOARDS: _board, BOUNTIES: _bounties, PAYMENTS: _nothing}
+_DRAWING: dict[Any, Any] = {BOARDS: _board, BOUNTIES: _bounties, PAYMENTS: nothing}
 _WORKING: dict[Any, Any] = {BOUNTIES: _named, FUNDINGS: _of_it, SUBMISSIONS: _of_it, ACTORS: _asking}
 _JUDGING: dict[Any, Any] = {**interests(_subject), SUBMISSIONS: _of_it}
 _ENDING: dict[Any, Any] = {LISTINGS: _named, **_DRAWING, FUNDINGS: _of_it, ACCOUNTS: _funders, ACTORS: _asking}
@@ -124,9 +120,9 @@ OFFER = declare(
         BountyReceipt,
         rules.offer,
         {
-            LISTINGS: _nothing,
+            LISTINGS: nothing,
             **_DRAWING,
-            FUNDINGS: _nothing,
+            FUNDINGS: nothing,
             ENTITIES: lambda command, actor, state: (command.artifact,),
             ACCOUNTS: _payers,
         },

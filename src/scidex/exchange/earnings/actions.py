@@ -8,7 +8,7 @@ from typing import Any
 from scidex.actors import ACTORS
 from scidex.core.db import Tx
 from scidex.core.journal import Receipt, Request, perform_one
-from scidex.core.machine import Kind, Look, State, Whole, declare
+from scidex.core.machine import Kind, Look, State, Whole, declare, nothing
 from scidex.core.units import TOKEN
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.earnings import rules
@@ -29,10 +29,6 @@ from scidex.exchange.earnings.model import (
     VerifyOutput,
 )
 from scidex.ledger import ACCOUNTS, AccountKey, issuance_of, wallet_of
-
-
-def _nothing(command: Any, actor: str, state: State) -> tuple[()]:
-    return ()
 
 
 def _asking(command: Any, actor: str, state: State) -> tuple[Look, ...]:
@@ -95,9 +91,9 @@ VERIFY = declare(
             OUTPUTS: _output,
             STANDINGS: _lineage,
             MINTS: lambda command, actor, state: (MintKey(command.output, command.kind),),
-            LINES: _nothing,
+            LINES: nothing,
             EMISSION: _period,
-            PERIODS: _nothing,
+            PERIODS: nothing,
             ACCOUNTS: lambda command, actor, state: _accounts(_to_pay(command, actor, state)),
             ACTORS: _asking,
             DEBTS: _to_pay,
@@ -116,7 +112,7 @@ RETRACT = declare(
             MINTS: _whole,
             LINES: _whole,
             EMISSION: _period,
-            PERIODS: _nothing,
+            PERIODS: nothing,
             ACCOUNTS: lambda command, actor, state: _accounts(_paid(command, actor, state)),
             ACTORS: _asking,
             DEBTS: _paid,

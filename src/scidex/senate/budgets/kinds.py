@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scidex.actors import ACTORS
-from scidex.core.machine import Kind, Look, State, Whole, declare
+from scidex.core.machine import Kind, Look, State, Whole, declare, nothing
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.resource_allocator import budget_account, pool_account, spent_account
 from scidex.ledger import ACCOUNTS, AccountKey
@@ -146,10 +146,6 @@ def _actors_taken_in(command: IntakeUsage, actor: str, state: State) -> set[Look
     return {Look(actor), *(Look(charge.actor) for charge in command.charges)}
 
 
-def _nothing(command: Any, actor: str, state: State) -> tuple[()]:
-    return ()
-
-
 def _asking(command: Any, actor: str, state: State) -> tuple[Look, ...]:
     return (Look(actor),)
 
@@ -195,11 +191,11 @@ RESERVE = declare(
         Reserved,
         admission.reserve,
         {
-            RESERVATIONS: _nothing,
+            RESERVATIONS: nothing,
             BUDGETS: _entity_of,
             LIMITS: _limits_asked,
             ACCOUNTS: _accounts_asked,
-            BUDGET_EVENTS: _nothing,
+            BUDGET_EVENTS: nothing,
             ACTORS: _asking,
         },
         gathered=("estimate", "bound"),
@@ -211,7 +207,7 @@ _ENDING: dict[Any, Any] = {
     ACCOUNTS: _accounts_ended,
     ACTORS: _actor_ending,
 }
-_USING: dict[Any, Any] = {USAGE: _nothing, BUDGET_EVENTS: _nothing}
+_USING: dict[Any, Any] = {USAGE: nothing, BUDGET_EVENTS: nothing}
 SETTLE = declare(
     Kind(
         "budget.settle",
@@ -256,8 +252,8 @@ OBSERVE = declare(
                 for unit in (_STORED, "usd")
                 for account in (budget_account, spent_account)
             ],
-            USAGE: _nothing,
-            BUDGET_EVENTS: _nothing,
+            USAGE: nothing,
+            BUDGET_EVENTS: nothing,
             ACTORS: _asking,
         },
     )
@@ -273,7 +269,7 @@ INTAKE = declare(
             BUDGETS: _entities_taken_in,
             LIMITS: _limits_taken_in,
             ACCOUNTS: _accounts_taken_in,
-            BUDGET_EVENTS: _nothing,
+            BUDGET_EVENTS: nothing,
             ACTORS: _actors_taken_in,
         },
         gathered=INTAKE_GATHERED,
@@ -312,10 +308,10 @@ SET = declare(
         },
     )
 )
-_LIMITING: dict[Any, Any] = {LIMITS: _limit_alone, BUDGET_EVENTS: _nothing, ACTORS: _asking}
+_LIMITING: dict[Any, Any] = {LIMITS: _limit_alone, BUDGET_EVENTS: nothing, ACTORS: _asking}
 LIMIT = declare(Kind("budget.limit", SetLimit, LimitSet, limits.set_limit, _LIMITING))
 OVERRIDE = declare(Kind("budget.override", OverrideLimit, LimitSet, limits.override, _LIMITING))
-_IDLE: dict[Any, Any] = {BUDGETS: _entity_of, ACCOUNTS: _accounts_idle, BUDGET_EVENTS: _nothing}
+_IDLE: dict[Any, Any] = {BUDGETS: _entity_of, ACCOUNTS: _accounts_idle, BUDGET_EVENTS: nothing}
 NOTICE = declare(
     Kind("budget.notice", GiveNotice, IdleReceipt, grants.give_notice, _IDLE, gathered=("units", "granted_at"))
 )

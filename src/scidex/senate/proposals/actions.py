@@ -10,7 +10,7 @@ from scidex.atlas.knowledge import find_knowledge
 from scidex.core.db import Tx
 from scidex.core.errors import Refusal
 from scidex.core.journal import Receipt, Request, perform, perform_one
-from scidex.core.machine import Kind, Look, State, declare
+from scidex.core.machine import Kind, Look, State, declare, nothing
 from scidex.entities import ENTITIES, EntityKey
 from scidex.exchange.markets import find_markets_named
 from scidex.exchange.resource_allocator import ALLOCATIONS
@@ -64,10 +64,6 @@ def look_papers_up_with(lookup: PaperLookup | None) -> None:
     _lookups[:] = [] if lookup is None else [lookup]
 
 
-def _nothing(command: Any, actor: str, state: State) -> tuple[()]:
-    return ()
-
-
 def _named(command: Any, actor: str, state: State) -> tuple[str, ...]:
     return (command.proposal,)
 
@@ -112,14 +108,14 @@ def _accounts_asked(command: Propose, actor: str, state: State) -> list[AccountK
     return accounts_to_grant(command.entity, command.pool, command.requested, state.get(BUDGETS, command.entity))
 
 
-_WRITING: dict[Any, Any] = {PROPOSALS: _nothing, PROPOSAL_EVENTS: _nothing, ACTORS: _asking}
-_STEPPING: dict[Any, Any] = {PROPOSALS: _named, PROPOSAL_EVENTS: _nothing, ACTORS: _asking}
+_WRITING: dict[Any, Any] = {PROPOSALS: nothing, PROPOSAL_EVENTS: nothing, ACTORS: _asking}
+_STEPPING: dict[Any, Any] = {PROPOSALS: _named, PROPOSAL_EVENTS: nothing, ACTORS: _asking}
 _DECIDING: dict[Any, Any] = {
     **_STEPPING,
     BALLOTS: _voters,
     BUDGETS: _budget,
     ACCOUNTS: _accounts,
-    ALLOCATIONS: _nothing,
+    ALLOCATIONS: nothing,
 }
 _FOUND = ("findings", "electorate")
 
@@ -173,7 +169,7 @@ ADVANCE = declare(
         AdvanceProposal,
         ProposalReceipt,
         rules.advance,
-        {**{table: touch for table, touch in _DECIDING.items() if table is not ACTORS}, POLICIES: _nothing},
+        {**{table: touch for table, touch in _DECIDING.items() if table is not ACTORS}, POLICIES: nothing},
         gathered=("conflicts", "policy"),
     )
 )
