@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Without it every program that a test starts would compile the whole house anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run up tools test quick lint bench clean
 
 help: ## list the commands
