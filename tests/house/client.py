@@ -32,8 +32,8 @@ FOR_OTHERS = {
     "get_metrics": "figures, which Prometheus asks for",
 }
 """Operations in formats of other programs, which have clients of their own."""
-HEADERS = {"x-scidex-actor", "authorization", "idempotency-key"}
-"""What the client sends by itself."""
+HEADERS = {"x-scidex-actor", "authorization", "idempotency-key", "if-match", "if-none-match"}
+"""What the client sends by itself, or not at all; the version that a change is meant for is an argument."""
 HEAD = '"""{what}; made by `python -m tests.house.pages`."""\n\nfrom __future__ import annotations\n\n'
 
 Schema = dict[str, Any]
@@ -63,6 +63,8 @@ class Operation:
     needs_body: bool
     answer: Schema | None
     keyed: bool
+    matched: str | None = None
+    """The type of the version that a change may be meant for."""
     module: str = ""
 
 
@@ -115,7 +117,14 @@ def _operation(method: str, path: str, said: Schema) -> Operation:
         needs_body=bool(said.get("requestBody", {}).get("required")),
         answer=answer.get("content", {}).get("application/json", {}).get("schema"),
         keyed=any(each["name"].lower() == "idempotency-key" for each in said.get("parameters", [])),
+        matched=next((_version(each) for each in said.get("parameters", []) if each["name"] == "If-Match"), None),
     )
+
+
+def _version(parameter: Schema) -> str:
+    """What is between the quotes: a number, or a word."""
+    (pattern,) = (each["pattern"] for each in parameter["schema"]["anyOf"] if "pattern" in each)
+    return "int" if "[0-9]{" in pattern else "str"
 
 
 def _references(schema: Any) -> Iterator[str]:
@@ -343,6 +352,8 @@ def _function(api: Api, operation: Operation) -> list[str]:
             keywords.append(f"{_safe(member)}: {kind if member in required else _optional(kind) + ' = None'}")
             body.append(f'"{member}": {_safe(member)}')
     keywords.sort(key=lambda each: each.endswith("= None"))
+    if operation.matched:
+        keywords.append(f"if_match: {operation.matched} | None = None")
     if operation.keyed:
         keywords.append("idempotency_key: str | None = None")
     answer = _type(api, operation.answer, given=False) if operation.answer else "str"
@@ -352,6 +363,7 @@ def _function(api: Api, operation: Operation) -> list[str]:
     sent += [f"places={{{', '.join(places)}}}"] if places else []
     sent += [f"query={{{', '.join(query)}}}"] if query else []
     sent += [f"body={{{', '.join(body)}}}"] if operation.body and (body or operation.needs_body) else []
+    sent += ["if_match=if_match"] if operation.matched else []
     sent += ["key=idempotency_key", "keyed=True"] if operation.keyed else []
     star = ["*", *keywords] if keywords else []
     return [

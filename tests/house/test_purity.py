@@ -48,7 +48,7 @@ PURE_FILES = {
     "items",
     "choosing",
 }
-PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units")} | {
+PURE_CORE = {f"scidex.core.{name}" for name in ("errors", "machine", "names", "units", "versions")} | {
     "scidex.exchange.bounties.work"
 }
 """By their full names: others are called the same."""

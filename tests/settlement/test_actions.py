@@ -14,6 +14,7 @@ from scidex import lab
 from scidex.actors import RoleNeeded, UnknownActor
 from scidex.core.journal import Request, perform_one
 from scidex.core.names import NameInvalid
+from scidex.core.versions import VersionDiffers
 from scidex.exchange import markets, settlement
 from scidex.exchange.settlement import ExternalVerdict, Panel
 from scidex.ledger import AccountKey, InsufficientFunds, Leg, PlaceHold, issue, transfer, wallet_of
@@ -62,7 +63,7 @@ def test_settled_twice_is_settled_once(court):
         court.advance()
     with pytest.raises(markets.MarketSettled):
         markets.resolve_market(court.town.as_actor("operator"), market="m", outcome="no")
-    with pytest.raises(settlement.VersionDiffers):
+    with pytest.raises(VersionDiffers):
         court.propose()
     assert wallets == [court.wallet(name) for name in ("alice", "bob", "pat", "maker")]
 
@@ -230,7 +231,7 @@ def test_steps_out_of_turn_are_refused(court):
         ({"ruling": "unproven", "outcome": None}, settlement.RulingInvalid),
         ({"ruling": "void", "outcome": "yes"}, settlement.RulingInvalid),
         ({"ruling": "outcome", "outcome": None}, settlement.RulingInvalid),
-        ({"replaces": 1}, settlement.VersionDiffers),
+        ({"replaces": 1}, VersionDiffers),
         ({}, InsufficientFunds),
     ],
 )
@@ -460,7 +461,7 @@ class TestAgain:
     def test_a_version_is_replaced_once_and_by_name(self, court):
         court.finish()
         for replaces in (None, 2):
-            with pytest.raises(settlement.VersionDiffers):
+            with pytest.raises(VersionDiffers):
                 court.propose(actor="dan", outcome="no", replaces=replaces)
         with pytest.raises(settlement.SameRuling):
             court.propose(actor="dan", outcome="yes", replaces=1)

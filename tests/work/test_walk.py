@@ -80,7 +80,9 @@ class Walk:
             if not self.items:
                 return None
             item = self.items[terms[0] % len(self.items)]
-            return work.WithdrawWork(item, "moot") if what == "withdraw" else work.ReviveWork(item)
+            # What is decided before it in the same batch may make it another version.
+            version = work.version_of(work.find_item(tx, item)) if terms[0] % 2 else None
+            return work.WithdrawWork(item, "moot", version) if what == "withdraw" else work.ReviveWork(item, version)
         if not self.claims:
             return None
         claimed = self.claims[terms[0] % len(self.claims)]

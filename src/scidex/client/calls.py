@@ -57,6 +57,8 @@ class Call(Generic[T]):
         headers = {"X-Request-Id": self.request_id}
         if self.key is not None:
             headers["Idempotency-Key"] = self.key.encode().decode("latin-1")
+        if request.if_match is not None:
+            headers["If-Match"] = f'"{request.if_match}"'.encode().decode("latin-1")
         if content is not None:
             headers["Content-Type"] = "application/json"
         self.sent: dict[str, Any] = {

@@ -28,6 +28,8 @@ class Request(Generic[T]):
     places: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    if_match: int | str | None = None
+    """The version that a change is meant for."""
     key: str | None = None
     keyed: bool = False
     """Whether it changes something, once for each idempotency key."""

@@ -46,6 +46,7 @@ from scidex.work import (
 )
 
 WAIT_MOST_S = 30
+_OF_VERSION: Any = Field(default=None, description="only if the item still has this version, as you have read it")
 _USED = [{"model": "gpt-4o", "input_tokens": 1180, "output_tokens": 420, "event": "call-71"}]
 _EDGE = {"subject": "APOE4", "predicate": "raises", "object": "risk of Alzheimer's disease", "source": "PMID:8346443"}
 
@@ -247,10 +248,11 @@ class WithdrawWorkTerms(WithdrawWorkBody):
     model_config = example(item="w12", reason="answered elsewhere")
 
     item: Text
+    version: Text | None = _OF_VERSION
 
     def command(self, tx: Tx, known: Known) -> WithdrawWork:
         """The command."""
-        return WithdrawWork(self.item, self.reason)
+        return WithdrawWork(self.item, self.reason, self.version)
 
     def done(self, receipt: Receipt[Any], tx: Tx, known: Known) -> WorkItemDone:
         """Where the item stands."""
@@ -263,10 +265,11 @@ class ReviveTerms(Ask):
     model_config = example(item="w12")
 
     item: Text
+    version: Text | None = _OF_VERSION
 
     def command(self, tx: Tx, known: Known) -> ReviveWork:
         """The command."""
-        return ReviveWork(self.item)
+        return ReviveWork(self.item, self.version)
 
     def done(self, receipt: Receipt[Any], tx: Tx, known: Known) -> WorkItemDone:
         """Where the item stands."""

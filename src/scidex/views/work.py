@@ -13,7 +13,7 @@ from scidex.core.units import USD, Unit, to_number
 from scidex.views.base import Done, View, done
 from scidex.views.knowledge import EdgeLineView, GainLineView, edges
 from scidex.views.reservations import amounts_of
-from scidex.work import Claimed, ClaimReceipt, Finished, ItemReceipt, Terms, WorkClaim, WorkItem
+from scidex.work import Claimed, ClaimReceipt, Finished, ItemReceipt, Terms, WorkClaim, WorkItem, version_of
 
 SCORE = Unit("score", 6, "from 0 to 1")
 
@@ -46,6 +46,7 @@ class WorkItemView(View):
     claim: str | None
     ended_at: datetime | None
     reason: str | None = Field(description="why it failed last, died, or was withdrawn")
+    version: str = Field(description="another one after each change")
 
 
 class TermsView(View):
@@ -180,6 +181,7 @@ def work_item_view(row: WorkItem) -> WorkItemView:
         amounts=amounts_of(row.amounts),
         usd=None if row.usd is None else to_number(row.usd, USD),
         after=list(row.after),
+        version=version_of(row),
         **{name: getattr(row, name) for name in WorkItemView.model_fields if name in _ITEM_AS_IT_IS},
     )
 

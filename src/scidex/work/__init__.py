@@ -21,6 +21,7 @@ from scidex.work.actions import (
 from scidex.work.board import Board
 from scidex.work.choosing import ageing_of, propensity_of, ranks_of, reward_of, score_of, ucb_of
 from scidex.work.evidence import check_work
+from scidex.work.items import version_of
 from scidex.work.kinds import CLAIM, FINISH
 from scidex.work.model import (
     ARMS,
@@ -159,5 +160,6 @@ __all__ = [
     "to_fail",
     "to_finish",
     "ucb_of",
+    "version_of",
     "withdraw_work",
 ]

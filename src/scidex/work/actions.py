@@ -291,20 +291,23 @@ def return_work(tx: Tx, *, claim: str, key: str | None = None) -> Receipt[ClaimR
     return _one(tx, ReturnWork(claim), key)
 
 
-def withdraw_work(tx: Tx, *, item: str, reason: str, key: str | None = None) -> Receipt[ItemReceipt]:
-    """Take an item that nobody works on out of the queue; for its proposer or an operator.
+def withdraw_work(
+    tx: Tx, *, item: str, reason: str, version: str | None = None, key: str | None = None
+) -> Receipt[ItemReceipt]:
+    """Take an item that nobody works on, at this version if one is named, out of the queue; for its proposer or an
+    operator.
 
-    Refuses: NameInvalid, UnknownItem, NotYourItem, ItemBusy, KeyReused.
+    Refuses: NameInvalid, UnknownItem, NotYourItem, VersionDiffers, ItemBusy, KeyReused.
     """
-    return perform_one(tx, Request(WithdrawWork(item, reason), tx.actor, key))
+    return perform_one(tx, Request(WithdrawWork(item, reason, version), tx.actor, key))
 
 
-def revive_work(tx: Tx, *, item: str, key: str | None = None) -> Receipt[ItemReceipt]:
-    """Let a dead letter be tried again; needs the role operator.
+def revive_work(tx: Tx, *, item: str, version: str | None = None, key: str | None = None) -> Receipt[ItemReceipt]:
+    """Let a dead letter, at this version if one is named, be tried again; needs the role operator.
 
-    Refuses: UnknownActor, RoleNeeded, UnknownItem, ItemNotDead, KeyReused.
+    Refuses: UnknownActor, RoleNeeded, UnknownItem, VersionDiffers, ItemNotDead, KeyReused.
     """
-    return _one(tx, ReviveWork(item), key)
+    return _one(tx, ReviveWork(item, version), key)
 
 
 def open_work(tx: Tx, *, item: str, key: str | None = None) -> Receipt[ItemReceipt]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, timedelta
+from hashlib import sha256
 
 from scidex.actors import RoleNeeded, UnknownActor, require_actor, require_role
 from scidex.core.machine import State
 from scidex.core.names import check_name
 from scidex.core.units import UNITS, USD, AmountNegative, brief, check_amount, format_amount, unit_named
+from scidex.core.versions import check_version
 from scidex.entities import EntityKey, require_entity
 from scidex.ledger import DurationInvalid
 from scidex.metering import RESOURCE_OF, tier_of, unit_of_tier
@@ -55,6 +57,13 @@ def count_open(state: State, entity: EntityKey, by: int) -> None:
     """Count open items of an entity."""
     arm = arm_of(state, entity)
     state.put(ARMS, entity, arm._replace(open=arm.open + by))
+
+
+def version_of(item: WorkItem) -> str:
+    """What tells an item as it stands now from what it was before: 16 hex digits of the SHA-256 of all that changes."""
+    moments = [at and at.astimezone(UTC).isoformat() for at in (item.since, item.not_before, item.ended_at)]
+    stands = [item.item, item.state, item.attempts, *moments, item.claim, item.reason]
+    return sha256(json.dumps(stands).encode()).hexdigest()[:16]
 
 
 def item_of(state: State, name: str) -> WorkItem:
@@ -186,7 +195,7 @@ def open_ready(state: State, command: OpenWork, context: Context) -> ItemReceipt
 def withdraw(state: State, command: WithdrawWork, context: Context) -> ItemReceipt:
     """Take an item out of the queue; for its proposer or an operator. What waits for it goes on waiting.
 
-    Refuses: NameInvalid, UnknownItem, NotYourItem, ItemBusy.
+    Refuses: NameInvalid, UnknownItem, NotYourItem, VersionDiffers, ItemBusy.
     """
     check_name(command.reason, "reason", longest=1000)
     item = item_of(state, command.item)
@@ -195,6 +204,7 @@ def withdraw(state: State, command: WithdrawWork, context: Context) -> ItemRecei
             require_role(state, context, "operator")
         except (RoleNeeded, UnknownActor):
             raise NotYourItem(actor=context.actor, item=item.item) from None
+    check_version(f"the item {item.item}", command.version, version_of(item))
     if item.state not in (OPEN, WAITING, DEAD):
         raise ItemBusy(item=item.item, state=item.state)
     gone = item._replace(state=WITHDRAWN, ended_at=context.now, reason=command.reason)
@@ -206,10 +216,11 @@ def withdraw(state: State, command: WithdrawWork, context: Context) -> ItemRecei
 def revive(state: State, command: ReviveWork, context: Context) -> ItemReceipt:
     """Open a dead letter again, with no attempt counted; needs the role operator.
 
-    Refuses: UnknownActor, RoleNeeded, UnknownItem, ItemNotDead.
+    Refuses: UnknownActor, RoleNeeded, UnknownItem, VersionDiffers, ItemNotDead.
     """
     require_role(state, context, "operator")
     item = item_of(state, command.item)
+    check_version(f"the item {item.item}", command.version, version_of(item))
     if item.state != DEAD:
         raise ItemNotDead(item=item.item, state=item.state)
     alive = item._replace(state=OPEN, attempts=0, since=context.now, not_before=context.now, ended_at=None, reason=None)

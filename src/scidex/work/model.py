@@ -233,6 +233,7 @@ class WithdrawWork:
 
     item: str
     reason: str
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,7 @@ class ReviveWork:
     """Let a dead letter be tried again, with all its attempts."""
 
     item: str
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class WorkItemView(Answer):
     ended_at: datetime | None
     # why it failed last, died, or was withdrawn
     reason: str | None
+    # another one after each change
+    version: str
 
 
 class TermsView(Answer):

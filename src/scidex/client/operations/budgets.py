@@ -145,6 +145,7 @@ def put_budget(
     priority_score: float | None = None,
     market_weight: float | None = None,
     cycle: str | None = None,
+    if_match: int | None = None,
     idempotency_key: str | None = None,
 ) -> Request[BudgetSetReceipt]:
     """Make the grants of an artifact these, out of a pool; for operators."""
@@ -160,6 +161,7 @@ def put_budget(
             "market_weight": market_weight,
             "cycle": cycle,
         },
+        if_match=if_match,
         key=idempotency_key,
         keyed=True,
     )

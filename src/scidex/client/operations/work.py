@@ -113,7 +113,9 @@ def get_work_item(item: str) -> Request[WorkItemView]:
     return Request("GET", "/api/work/items/{item}", WorkItemView, places={"item": item})
 
 
-def post_work_withdraw(item: str, *, reason: str, idempotency_key: str | None = None) -> Request[WorkItemDone]:
+def post_work_withdraw(
+    item: str, *, reason: str, if_match: str | None = None, idempotency_key: str | None = None
+) -> Request[WorkItemDone]:
     """Take an item that nobody works on out of the queue; for its proposer or an operator."""
     return Request(
         "POST",
@@ -121,15 +123,24 @@ def post_work_withdraw(item: str, *, reason: str, idempotency_key: str | None = 
         WorkItemDone,
         places={"item": item},
         body={"reason": reason},
+        if_match=if_match,
         key=idempotency_key,
         keyed=True,
     )
 
 
-def post_work_revive(item: str, *, idempotency_key: str | None = None) -> Request[WorkItemDone]:
+def post_work_revive(
+    item: str, *, if_match: str | None = None, idempotency_key: str | None = None
+) -> Request[WorkItemDone]:
     """Let a dead letter be tried again, with all its attempts; for operators."""
     return Request(
-        "POST", "/api/work/items/{item}/revive", WorkItemDone, places={"item": item}, key=idempotency_key, keyed=True
+        "POST",
+        "/api/work/items/{item}/revive",
+        WorkItemDone,
+        places={"item": item},
+        if_match=if_match,
+        key=idempotency_key,
+        keyed=True,
     )
 
 

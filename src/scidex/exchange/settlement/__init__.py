@@ -73,7 +73,6 @@ from scidex.exchange.settlement.refusals import (
     TimeToDecideOver,
     TooLateToStage,
     UnknownSettlement,
-    VersionDiffers,
     WindowOver,
 )
 from scidex.exchange.settlement.store import (
@@ -136,7 +135,6 @@ __all__ = [
     "TimeToDecideOver",
     "TooLateToStage",
     "UnknownSettlement",
-    "VersionDiffers",
     "WindowOver",
     "advance_due_settlements",
     "advance_settlement",

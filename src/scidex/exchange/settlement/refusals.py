@@ -66,10 +66,6 @@ class Overtaken(Refused):
     """The market {market} was resolved directly meanwhile; `scidex settlement advance` gives the bonds back."""
 
 
-class VersionDiffers(Refused):
-    """The market {market} is at version {version} of its settlement and {given} was given; name the one to replace."""
-
-
 class SettledForGood(Refused):
     """The market {market} is settled at version {version} and stays so: {why}; nothing is to be done."""
 

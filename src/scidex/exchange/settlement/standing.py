@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from scidex.core.machine import State
+from scidex.core.versions import check_version
 from scidex.exchange.markets import POSITIONS, Market, PositionKey, end_of_trading, end_trading, require_outcome
 from scidex.exchange.settlement.model import (
     CASES,
@@ -36,7 +37,6 @@ from scidex.exchange.settlement.refusals import (
     StagesMissing,
     StillTrading,
     UnknownSettlement,
-    VersionDiffers,
 )
 from scidex.policy import Context, Policy
 
@@ -164,9 +164,7 @@ def require_appeal(market: Market, settlement: Settlement, command: ProposeResol
 
 def require_version(settlement: Settlement, given: int | None) -> None:
     """Pass if the version to be replaced is named, and none where there is none. Refuses: VersionDiffers."""
-    if (given or 0) != settlement.version:
-        shown = "none" if given is None else given
-        raise VersionDiffers(market=settlement.market, version=settlement.version, given=shown)
+    check_version(f"the settlement of {settlement.market}", given or 0, settlement.version)
 
 
 def require_stages(state: State, settlement: Settlement, ruling: str) -> None:

@@ -318,14 +318,18 @@ def set_budget(
     priority_score: float | None = None,
     market_weight: float | None = None,
     cycle: str | None = None,
+    version: int | None = None,
     key: str | None = None,
 ) -> Receipt[BudgetSet]:
     """Make the grants of an artifact these, in parts, out of a pool; needs the role operator.
 
+    With a version it is for the budget as it was then, 0 before it was ever set, and refused if it has changed since.
+
     Refuses: NameInvalid, UnknownUnit, VectorInvalid, AmountNotNumber, AmountNotPositive, AmountTooLarge, ScoreInvalid,
-    UnknownEntity, RoleNeeded, UnknownActor, PoolDiffers, BudgetBelowUse, PoolEmpty, BalanceTooLarge, KeyReused.
+    UnknownEntity, RoleNeeded, UnknownActor, VersionDiffers, PoolDiffers, BudgetBelowUse, PoolEmpty, BalanceTooLarge,
+    KeyReused.
     """
-    command = SetBudget(entity, pool, tuple(sorted(budgets.items())), priority_score, market_weight, cycle)
+    command = SetBudget(entity, pool, tuple(sorted(budgets.items())), priority_score, market_weight, cycle, version)
     return perform_one(tx, Request(command, tx.actor, key))
 
 

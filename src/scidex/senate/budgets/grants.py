@@ -9,6 +9,7 @@ from scidex.actors import require_role
 from scidex.core.machine import State
 from scidex.core.names import check_name
 from scidex.core.units import MAX_AMOUNT, UNITS, check_amount, format_amount, unit_named
+from scidex.core.versions import check_version
 from scidex.entities import EntityKey, require_entity
 from scidex.exchange.resource_allocator import (
     ALLOCATIONS,
@@ -52,7 +53,7 @@ def set_budget(state: State, command: SetBudget, context: Context) -> BudgetSet:
     """Make the grants of an artifact these: what it was granted so far is what it has and what it has spent.
 
     Refuses: NameInvalid, UnknownUnit, VectorInvalid, AmountNotNumber, AmountNotPositive, AmountTooLarge, ScoreInvalid,
-    UnknownEntity, RoleNeeded, UnknownActor, PoolDiffers, BudgetBelowUse, PoolEmpty, BalanceTooLarge.
+    UnknownEntity, RoleNeeded, UnknownActor, VersionDiffers, PoolDiffers, BudgetBelowUse, PoolEmpty, BalanceTooLarge.
     """
     check_name(command.pool, "pool")
     if command.cycle is not None:
@@ -63,6 +64,8 @@ def set_budget(state: State, command: SetBudget, context: Context) -> BudgetSet:
     require_entity(state, command.entity)
     require_role(state, context, "operator")
     before = state.get(BUDGETS, command.entity)
+    whom = f"the budget of {named(command.entity)}"
+    check_version(whom, command.version, 0 if before is None else before.version)
     if before is not None and before.pool not in (None, command.pool):
         _require_nothing_left(state, before, command)
     moved = []

@@ -249,7 +249,7 @@ class ExpireReservation:
 class SetBudget:
     """Make the grants of an artifact these, in parts; the differences move between pool and budget.
 
-    A score that is None stays as it is.
+    A score that is None stays as it is. With a version it is meant for that one only: 0 where none was ever set.
     """
 
     entity: EntityKey
@@ -258,6 +258,7 @@ class SetBudget:
     priority_score: float | None = None
     market_weight: float | None = None
     cycle: str | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

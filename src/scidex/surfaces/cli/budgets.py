@@ -111,6 +111,9 @@ def set_(
     priority_score: Annotated[float | None, typer.Option("--priority", metavar="SCORE", help="From 0 to 1.")] = None,
     market_weight: Annotated[float | None, typer.Option("--weight", metavar="WEIGHT", help="From -1 to 1.")] = None,
     cycle: Annotated[str | None, typer.Option("--cycle", metavar="NAME", help="For which cycle.")] = None,
+    if_version: Annotated[
+        int | None, typer.Option("--if-version", metavar="N", help="Only if it still has this one; 0: was never set.")
+    ] = None,
     artifact_type: ArtifactType = None,
     key: Key = None,
 ) -> views.BudgetSetReceipt:
@@ -124,6 +127,7 @@ def set_(
         priority_score=priority_score,
         market_weight=market_weight,
         cycle=cycle,
+        version=if_version,
         key=key,
     )
     return views.budget_set_receipt(receipt)

@@ -18,6 +18,9 @@ from scidex.work import ATTEMPTS, SECONDS, find_claim, find_claims, find_item, f
 work = typer.Typer()
 Item = Annotated[str, typer.Argument(metavar="ITEM", help="Id of the item, as w12.")]
 Claim = Annotated[str, typer.Argument(metavar="CLAIM", help="Id of the claim, as c17.")]
+IfVersion = Annotated[
+    str | None, typer.Option("--if-version", metavar="VERSION", help="Only if it still has this one, as show has it.")
+]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, as it is recorded.")]
 Seconds = Annotated[int, typer.Option("--seconds", metavar="SECONDS", help="How long it is held.")]
 Tokens = Annotated[
@@ -188,12 +191,12 @@ def give_back(tx: Tx, claim: Claim, key: Key = None) -> found.WorkClaimDone:
 
 
 @changes(work, "withdraw")
-def withdraw(tx: Tx, item: Item, reason: Reason, key: Key = None) -> found.WorkItemDone:
+def withdraw(tx: Tx, item: Item, reason: Reason, if_version: IfVersion = None, key: Key = None) -> found.WorkItemDone:
     """Take an item that nobody works on out of the queue."""
-    return asked(tx, tasks.WithdrawWorkTerms, key, found.WorkItemDone, item=item, reason=reason)
+    return asked(tx, tasks.WithdrawWorkTerms, key, found.WorkItemDone, item=item, reason=reason, version=if_version)
 
 
 @changes(work, "revive")
-def revive(tx: Tx, item: Item, key: Key = None) -> found.WorkItemDone:
+def revive(tx: Tx, item: Item, if_version: IfVersion = None, key: Key = None) -> found.WorkItemDone:
     """Let a dead letter be tried again; for operators."""
-    return asked(tx, tasks.ReviveTerms, key, found.WorkItemDone, item=item)
+    return asked(tx, tasks.ReviveTerms, key, found.WorkItemDone, item=item, version=if_version)

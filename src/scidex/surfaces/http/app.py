@@ -42,7 +42,7 @@ from scidex.surfaces.http import (
 )
 from scidex.surfaces.http.edge import Edge
 from scidex.surfaces.http.metrics import Metrics
-from scidex.surfaces.http.problems import MEDIA_TYPE, Problem, add_handlers
+from scidex.surfaces.http.problems import Problem, add_handlers, described
 from scidex.surfaces.http.rights import OPEN_PATHS, scopes_of
 from scidex.surfaces.http.streams import Hub
 from scidex.views import LINES, Known
@@ -62,10 +62,13 @@ between 0 and 1. Times carry their zone and are answered in UTC.
 answered the same to the byte, with the header `Idempotency-Replayed: true`; with another request it is refused
 (`key_reused`).
 
+**Two at once.** What people edit is answered with an `ETag`. A change that sends it back in `If-Match` happens only if
+nobody was faster; else the answer is 412 `version_differs`.
+
 **Refusals** are `application/problem+json`; `code` is the word to act upon. 400: mend the request. 401: another key.
 403: another actor must ask, or a key with another scope. 404: it names what is not there. 409: ask again after a
-change. 402: a budget is short, do not try again. 429: later, Retry-After says when. 503: nothing happened, try again
-with the same key.
+change. 412: read again what was to be changed. 402: a budget is short, do not try again. 429: later, Retry-After says
+when. 503: nothing happened, try again with the same key.
 """
 TAGS = [
     {"name": "markets", "description": "prices, orders, positions, what decisions read, and how markets open and end"},
@@ -165,7 +168,7 @@ def create_app(economy: Economy, beside: Mapping[str, Beside] | None = None) -> 
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
-        responses={status: _described(meaning) for status, meaning in REFUSALS.items()},
+        responses={status: described(meaning) for status, meaning in REFUSALS.items()},
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
         # Their pages run scripts of a third party, on an address whose requests are believed.
@@ -182,10 +185,6 @@ def create_app(economy: Economy, beside: Mapping[str, Beside] | None = None) -> 
     app.router.routes += [Route(path, other, include_in_schema=False) for path, other in others.items()]
     app.openapi = _description_of(app)  # type: ignore[method-assign]
     return app
-
-
-def _described(meaning: str) -> dict[str, Any]:
-    return {"description": meaning, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
 def _description_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
@@ -243,7 +242,7 @@ def _secure(operation: dict[str, Any], address: str, method: str, *, needs_key: 
     scopes = scopes_of(operation["operationId"], (method.upper(),))
     keyed: list[dict[str, list[str]]] = [{"key": [scope]} for scope in scopes] or [{"key": []}]
     operation["security"] = keyed if needs_key else [*keyed, {}]
-    responses |= {str(status): _described(meaning) for status, meaning in OF_KEYS.items()}
+    responses |= {str(status): described(meaning) for status, meaning in OF_KEYS.items()}
     operation["responses"] = dict(sorted(responses.items()))
 
 

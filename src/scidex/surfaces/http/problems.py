@@ -149,6 +149,11 @@ def internal_response(scope: Scope, request_id: str) -> Response:
     )
 
 
+def described(meaning: str) -> dict[str, Any]:
+    """A refusal in the description of a route."""
+    return {"description": meaning, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer every refusal, of the house or of the framework, in the one form."""
     app.add_exception_handler(Refusal, _on_refusal)

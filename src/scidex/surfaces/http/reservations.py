@@ -25,6 +25,7 @@ from scidex.senate.budgets import (
     set_limit,
 )
 from scidex.surfaces.http.inputs import After, AsCaller, AsReader, Limit, Offset
+from scidex.surfaces.http.versions import MATCHED, TAGGED, IfMatchNumber, tagged, version_in
 from scidex.views import (
     EVENTS_BESIDE,
     Amount,
@@ -131,19 +132,27 @@ def get_budgets(
     return reader.read(work)
 
 
-@router.get("/budgets/{artifact_type}/{artifact_id:path}")
-def get_budget(artifact_type: Text, artifact_id: Text, reader: AsReader) -> EnvelopeView:
-    """What an artifact was granted of each unit, what is reserved, spent and left of it."""
+@router.get("/budgets/{artifact_type}/{artifact_id:path}", response_model=EnvelopeView, responses=TAGGED)
+def get_budget(artifact_type: Text, artifact_id: Text, reader: AsReader) -> Response:
+    """What an artifact was granted of each unit, what is reserved, spent and left of it.
+
+    The ETag is the version of what operators set, 0 before; it stays while the budget is used.
+    """
 
     def work(tx: Tx) -> EnvelopeView:
         return _envelope(tx, find_entity(tx, entity_id=artifact_id, entity_type=artifact_type).key)
 
-    return reader.read(work)
+    found = reader.read(work)
+    return tagged(found, found.version or 0)
 
 
-@router.put("/budgets/{artifact_type}/{artifact_id:path}", response_model=BudgetSetReceipt)
-def put_budget(artifact_type: Text, artifact_id: Text, body: BudgetBody, caller: AsCaller) -> Response:
+@router.put("/budgets/{artifact_type}/{artifact_id:path}", response_model=BudgetSetReceipt, responses=MATCHED)
+def put_budget(
+    artifact_type: Text, artifact_id: Text, body: BudgetBody, caller: AsCaller, if_match: IfMatchNumber = None
+) -> Response:
     """Make the grants of an artifact these, out of a pool; for operators."""
+
+    version = version_in(if_match)
 
     def work(tx: Tx, key: str | None) -> BudgetSetReceipt:
         receipt = set_budget(
@@ -157,6 +166,7 @@ def put_budget(artifact_type: Text, artifact_id: Text, body: BudgetBody, caller:
             priority_score=body.priority_score,
             market_weight=body.market_weight,
             cycle=body.cycle,
+            version=None if version is None else int(version),
             key=key,
         )
         return budget_set_receipt(receipt)

@@ -13,12 +13,13 @@ from scidex.exchange.settlement import (
     standing,
 )
 from scidex.surfaces.http.inputs import After, AsCaller, AsReader, Limit
+from scidex.surfaces.http.versions import MATCHED
 from scidex.views import Page, Text, market_deeds, page, settlement
 
 router = APIRouter(prefix="/api/market", tags=["markets"])
 
 
-@router.post("/resolution", response_model=settlement.SettlementDone)
+@router.post("/resolution", response_model=settlement.SettlementDone, responses=MATCHED)
 def post_resolution(body: market_deeds.ResolutionBody, caller: AsCaller) -> Response:
     """Propose how a market ends, with a bond; for those without a stake in it, once its trading is over."""
     return caller.do(body)

@@ -14,6 +14,7 @@ from scidex.economy import Economy
 from scidex.policy import Policy, current
 from scidex.surfaces.http.inputs import AsReader
 from scidex.surfaces.http.metrics import CONTENT_TYPE
+from scidex.surfaces.http.versions import KNOWN, IfNoneMatch, tagged
 from scidex.views import (
     View,
 )
@@ -63,12 +64,13 @@ async def get_version(reader: AsReader) -> VersionView:
     return VersionView(version=version("scidex"), python=platform.python_version())
 
 
-@router.get("/api/policy")
-def get_policy(reader: AsReader) -> PolicyView:
+@router.get("/api/policy", response_model=PolicyView, responses=KNOWN)
+def get_policy(reader: AsReader, if_none_match: IfNoneMatch = None) -> Response:
     """Every constant of the economy that is in force."""
 
     def work(tx: Tx) -> PolicyView:
         policy, number = current(tx)
         return PolicyView(version=number, policy=policy)
 
-    return reader.read(work)
+    found = reader.read(work)
+    return tagged(found, found.version, if_none_match)

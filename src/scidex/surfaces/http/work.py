@@ -10,6 +10,7 @@ from starlette.responses import Response
 from scidex.core.db import Tx
 from scidex.entities import find_entity
 from scidex.surfaces.http.inputs import AsCaller, AsReader, Limit
+from scidex.surfaces.http.versions import KNOWN, MATCHED, IfMatchWord, IfNoneMatch, tagged, version_in
 from scidex.views import Page, Text, page, tasks
 from scidex.views import work as views
 from scidex.work import find_claim, find_claims, find_item, find_items
@@ -49,22 +50,27 @@ def get_work_items(
     return reader.read(work)
 
 
-@router.get("/items/{item}")
-def get_work_item(item: Item, reader: AsReader) -> views.WorkItemView:
+@router.get("/items/{item}", response_model=views.WorkItemView, responses=KNOWN)
+def get_work_item(item: Item, reader: AsReader, if_none_match: IfNoneMatch = None) -> Response:
     """An item as it is now."""
-    return reader.read(lambda tx: views.work_item_view(find_item(tx, item)))
+    found = reader.read(lambda tx: views.work_item_view(find_item(tx, item)))
+    return tagged(found, found.version, if_none_match)
 
 
-@router.post("/items/{item}/withdraw", response_model=views.WorkItemDone)
-async def post_work_withdraw(item: Item, body: tasks.WithdrawWorkBody, caller: AsCaller) -> Response:
+@router.post("/items/{item}/withdraw", response_model=views.WorkItemDone, responses=MATCHED)
+async def post_work_withdraw(
+    item: Item, body: tasks.WithdrawWorkBody, caller: AsCaller, if_match: IfMatchWord = None
+) -> Response:
     """Take an item that nobody works on out of the queue; for its proposer or an operator."""
-    return await caller.ask(tasks.WithdrawWorkTerms(item=item, **dict(body)))
+    return await caller.ask(tasks.WithdrawWorkTerms(item=item, version=version_in(if_match), **dict(body)))
 
 
-@router.post("/items/{item}/revive", response_model=views.WorkItemDone)
-async def post_work_revive(item: Item, caller: AsCaller, body: tasks.ReturnBody | None = None) -> Response:
+@router.post("/items/{item}/revive", response_model=views.WorkItemDone, responses=MATCHED)
+async def post_work_revive(
+    item: Item, caller: AsCaller, body: tasks.ReturnBody | None = None, if_match: IfMatchWord = None
+) -> Response:
     """Let a dead letter be tried again, with all its attempts; for operators."""
-    return await caller.ask(tasks.ReviveTerms(item=item, **dict(body or {})))
+    return await caller.ask(tasks.ReviveTerms(item=item, version=version_in(if_match), **dict(body or {})))
 
 
 @router.post("/claim", response_model=views.ClaimedReceipt)
