@@ -144,7 +144,7 @@ def test_the_wait_is_as_long_as_the_server_says_and_longer_each_time() -> None:
     retries = Retries(8)
     busy = httpx.Response(503, headers={"Retry-After": "2"})
     assert 2 <= (retries.after_answer(busy, 1, safe=True) or 0) < 2.2
-    assert 0.05 <= (retries.after_cut(1, safe=True) or 0) <= 0.1 < 3.2 <= (retries.after_cut(7, safe=True) or 0) <= 5
+    assert 0.05 <= (retries.after_cut(1, safe=True) or 0) <= 0.1 < 2.5 <= (retries.after_cut(7, safe=True) or 0) <= 5
     assert retries.after_cut(8, safe=True) is None
     assert retries.after_answer(httpx.Response(502), 1, safe=False) is None
 

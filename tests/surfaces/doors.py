@@ -75,6 +75,7 @@ DOORS = {
     "exports.export_journal": Doors(None, "export journal", None),
     "exports.export_ledger": Doors(None, "export ledger", None),
     "insight.attention": Doors("get_attention", "attention", "insight_attention"),
+    "insight.listed": Doors("get_artifacts", None, None),
     "insight.pipeline": Doors("get_pipeline", "pipeline", "insight_pipeline"),
     "insight.pools": Doors("get_pools", "pools", "insight_pools"),
     "keys.issue_key": Doors("post_key", "keys issue", None),
@@ -139,6 +140,9 @@ WITHOUT = {
         "senate.reviews.enact_review",
         "senate.reviews.preview_review",
         "work.revive_work",
+    },
+    "CLI, MCP: entities and markets have a list each there; it is the dashboard's, which shows both in one": {
+        "insight.listed",
     },
     "MCP: a secret that a model reads is a secret no more": {
         "keys.issue_key",
