@@ -678,6 +678,15 @@ def test_unknown_routes_and_methods_are_problems_too(town: Town) -> None:
     response = town.client.get("/api/market/order")
     refused(response, 405, "method_not_allowed")
     assert response.headers["allow"] == "POST"
+    # An address of several routes names the methods of all of them.
+    assert town.client.put("/api/entities").headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("at", ["0", "1767225600", "0.5", "-1"])
+def test_a_time_is_written_out(town: Town, at: str) -> None:
+    found = town.client.get("/api/economics/usage/hours", params={"since": at})
+    refused(found, 400, "request_invalid")
+    assert "2026-01-31T12:00:00Z" in found.json()["detail"]
 
 
 def test_a_character_that_no_table_holds_is_refused_wherever_it_comes(town: Town) -> None:

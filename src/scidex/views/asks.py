@@ -13,6 +13,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SkipValidation,
@@ -41,6 +42,13 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def _written(at: object) -> object:
+    # Pydantic also takes seconds since 1970, in which the description of the API says nothing.
+    if isinstance(at, datetime) or (isinstance(at, str) and ":" in at):
+        return at
+    raise ValueError("write a time with its zone, such as 2026-01-31T12:00:00Z")
+
+
 def _in_utc(at: datetime) -> datetime:
     try:
         return at.astimezone(UTC)
@@ -55,7 +63,7 @@ Amount = Annotated[
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
     Field(description="whole units, as a number or as a decimal string: 12.5 or `12.5`; nothing is rounded"),
 ]
-When = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+When = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 Seconds = Annotated[int, Field(strict=True, description="whole seconds")]
 Side = Annotated[Text, Field(json_schema_extra={"enum": ["buy", "sell"]})]
 

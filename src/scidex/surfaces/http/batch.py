@@ -43,7 +43,7 @@ def described(model: TypeAdapter[Any]) -> dict[str, Any]:
     schema = model.json_schema(ref_template="#/components/schemas/{model}")
     shown = (schema if "examples" in schema else next(iter(schema["$defs"].values())))["examples"][0]
     schema = {name: value for name, value in schema.items() if name not in ("$defs", "discriminator")}
-    array = {"schema": {"type": "array", "items": schema}, "example": [shown]}
+    array = {"schema": {"type": "array", "minItems": 1, "items": schema}, "example": [shown]}
     text = {"schema": {"type": "string", "description": "one such object per line"}, "example": json.dumps(shown)}
     return {"requestBody": {"required": True, "content": {"application/json": array, LINES_TYPE: text}}}
 

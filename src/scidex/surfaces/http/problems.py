@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import Scope
 
 from scidex.core.errors import Busy, Forbidden, Invalid, Missing, Refusal, Refused
@@ -174,7 +175,17 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return refusal_response(request.scope, _named(request, error), error.headers)
+    allowed = _allowed(request) if error.status_code == 405 else ""
+    return refusal_response(request.scope, _named(request, error), {"Allow": allowed} if allowed else error.headers)
+
+
+def _allowed(request: Request) -> str:
+    """What an address takes; the framework names only the methods of the first of its routes."""
+    found = set()
+    for template, methods in request.app.openapi()["paths"].items():
+        if compile_path(template)[0].fullmatch(request.scope["path"]):
+            found |= {method.upper() for method in methods}
+    return ", ".join(sorted(found))
 
 
 def _named(request: Request, error: HTTPException) -> Refusal:
