@@ -118,6 +118,21 @@ def test_a_read_finds_another_connection_where_one_died_while_it_lay_idle(databa
         assert tx.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_who_is_told_to_leave_does_not_wait_for_a_lock(database):
+    def leave(tx):
+        tx.execute("SELECT pg_advisory_xact_lock(7)")
+        tx.push()
+        raise KeyboardInterrupt
+
+    with psycopg.connect(database.conninfo) as other:
+        other.execute("SELECT pg_advisory_xact_lock(7)")
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            database.run(leave, actor="x")
+        assert time.monotonic() - began < database._settings.lock_timeout_ms / 2000
+    assert database.run(lambda tx: tx.execute("SELECT 1").fetchone(), actor="x") == (1,)
+
+
 def test_a_database_that_is_down_is_said_to_be_down_within_seconds(settings, tmp_path):
     url = f"host={tmp_path} dbname=none user=nobody"
     began = time.monotonic()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg import Connection
+
+CANCEL_S = 5.0
 
 
 @contextmanager
@@ -40,4 +42,12 @@ def gathering(connection: Connection[Any]) -> Iterator[Callable[[], None]]:
             connection.wait(send())
 
         pipeline._communicate_gen, pipeline._fetch_gen = hold, fetch_all  # type: ignore[method-assign, assignment]
-        yield push
+        try:
+            yield push
+        except Exception:
+            raise
+        except BaseException:
+            # Whoever is told to leave (Ctrl-C) does not wait for the end of what was sent, which may wait for a lock.
+            with suppress(psycopg.Error):
+                connection.cancel_safe(timeout=CANCEL_S)
+            raise
