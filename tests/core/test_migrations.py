@@ -86,7 +86,7 @@ def test_a_half_migrated_database_is_named_and_completed(empty, settings):
     with pytest.raises(SchemaHalf) as refused:
         check_schema(empty, settings)
     assert refused.value.facts["missing"] == "ledger_hold, market_trade"
-    assert migrate(empty, settings) == ["0003_ledger", "0004_markets", "0013_orders"]
+    assert migrate(empty, settings) == ["0003_ledger", "0004_markets", "0013_orders", "0022_insight"]
     assert schema(empty) == whole
 
 

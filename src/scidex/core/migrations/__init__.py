@@ -84,8 +84,9 @@ class Migration:
 
     @property
     def altered(self) -> list[str]:
-        """The tables that this step alters: where one of them is made anew, it has to be altered anew."""
-        return re.findall(r"ALTER TABLE (\w+)", self.sql)
+        """The tables that this step alters or indexes: one that is made anew has to be altered and indexed anew."""
+        indexed = re.findall(r"CREATE (?:UNIQUE )?INDEX IF NOT EXISTS \w+\s+ON (\w+)", self.sql)
+        return re.findall(r"ALTER TABLE (\w+)", self.sql) + indexed
 
     @property
     def columns(self) -> list[str]:
