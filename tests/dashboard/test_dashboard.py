@@ -76,7 +76,7 @@ def test_an_order_is_seen_before_it_is_placed_and_its_receipt_is_in_the_journal(
     page = visitor.open("/artifacts/hypothesis/butyrate-als")
     confirm, told = page.get_by_role("button", name="Confirm"), page.get_by_role("status")
     page.get_by_label("Amount").fill("12.5")
-    page.get_by_label("Outcome").select_option("no")
+    page.get_by_label("Outcome", exact=True).select_option("no")
     assert not confirm.is_visible()
     page.get_by_role("button", name="See what it does").click()
     told.get_by_text("would cost 12.5 tokens now").wait_for()
