@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from tests.budgets.conftest import Office
 from tests.conftest import DAWN, T
@@ -142,16 +143,24 @@ def test_what_needs_a_decision_is_told_the_urgent_first(city):
     assert "380 of 400 llm_standard are taken" in found[2].what
 
 
-def test_periods_are_found_by_indexes(city):
-    city.tx.execute("SET LOCAL enable_seqscan = off")
+def plan_of(url, query, asked, *off):
+    """The plan in a database that nobody has written to, whose statistics are those of every run."""
+    with psycopg.connect(url) as connection:
+        for each in ("enable_seqscan", *off):
+            connection.execute(f"SET LOCAL {each} = off".encode())
+        return "\n".join(line for (line,) in connection.execute(f"EXPLAIN {query}".encode(), asked))
+
+
+def test_periods_are_found_by_indexes(new_database):
+    url = new_database()
     worths = [(unit, float(rate)) for unit, rate in rates_of(Policy()).items()]
     units, rates = zip(*worths, strict=True)
     asked = {"since": LATER, "until": LATER, "units": list(units), "worths": list(rates), "top": 12}
-    plan = "\n".join(line for (line,) in city.tx.execute(f"EXPLAIN {store._PIPELINE}", asked))
+    plan = plan_of(url, store._PIPELINE, asked)
     for index in ("market_trade_times", "bounty_funding_times", "token_ledger_pools", "knowledge_submission_times"):
         assert index in plan, plan
     assert "usage_hour_pkey" in plan and "resource_allocations_times" in plan, plan
-    plan = "\n".join(line for (line,) in city.tx.execute(f"EXPLAIN {store._DEBTS}", [20]))
+    plan = plan_of(url, store._DEBTS, [20])
     assert "budget_event_debts" in plan and "ledger_account_pkey" in plan, plan
 
 
@@ -173,9 +182,7 @@ def test_artifacts_are_found_by_words_or_how_they_begin_a_page_at_a_time(city):
     assert insight.listed(city.tx)[0][2:] == (None,) * 7
 
 
-def test_words_are_found_by_an_index(city):
-    city.tx.execute("SET LOCAL enable_seqscan = off")
-    city.tx.execute("SET LOCAL enable_indexscan = off")
+def test_words_are_found_by_an_index(new_database):
     query = store._LISTED + store._WITH_WORDS + store._ITS_MARKET
-    plan = "\n".join(line for (line,) in city.tx.execute(f"EXPLAIN {query}", ["'tau':*", "", "", 50]))
+    plan = plan_of(new_database(), query, ["'tau':*", "", "", 50], "enable_indexscan")
     assert "entity_words" in plan, plan
